@@ -1,0 +1,1 @@
+"""How the month is priced: terms × totals → bill. Standard library only; no clock, no database, no float."""
