@@ -1,0 +1,1 @@
+"""Usage: what they used."""

@@ -1,0 +1,1 @@
+"""Commands that feed and mend the usage tables."""
