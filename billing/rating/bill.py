@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
     ``op``: start (take ``value``), add, subtract, multiply, divide, at_least, at_most, round_up (to whole
     multiples of ``value``), round (to ``value`` places, ``note`` names the mode), sum (of ``parts``), each
-    (Σ count · ``steps`` run on the number, for the pairs of ``parts``), sum_of (Σ of the results of ``branches``).
+    (Σ count · ``steps`` run on the number, for the pairs of ``parts``).
     ``note`` says in one word why (price, included, days, rate …); ``unit`` what the number then counts.
     """
 

@@ -217,6 +217,8 @@ class Percentage(Bounds):
             raise InvalidTerms("Write either rate or tiers.", pointer="/rate")
         if self.tiers:
             check_tiers(self.tiers, "up_to", "/tiers")
+        if self.tiers and self.by_event:
+            raise InvalidTerms("Price single events by one rate; tiers have no free events or bounds.", pointer="/tiers")
 
     @property
     def by_event(self) -> bool:

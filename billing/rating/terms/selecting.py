@@ -90,6 +90,8 @@ class BandRule:
         for name in ("start", "end"):
             if not CLOCK.match(getattr(self, name)):
                 raise InvalidTerms('Write a local time such as "08:00" (24:00 ends the day).', pointer=f"/{name}")
+        if self.start == self.end:
+            raise InvalidTerms("Write 00:00 to 24:00 for the whole day.", pointer="/end")
         if any(not 1 <= day <= 7 for day in self.weekdays):
             raise InvalidTerms("Write weekdays as 1 (Monday) to 7 (Sunday).", pointer="/weekdays")
         if any(not 1 <= month <= 12 for month in self.months):

@@ -1,0 +1,130 @@
+"""What a clause needs to know to become lines: its segment, the month, and what was used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from functools import cached_property
+
+from billing.money import decimals_of, round_to
+from billing.periods import Period, period_containing
+from billing.rating.bill import Evidence, Line, LineKind, Step
+from billing.rating.exact import ONE, ZERO, shown
+from billing.rating.terms import Agreement, ClauseHead, Segment, Terms
+from billing.rating.tiers import Part
+from billing.rating.totals import Pairs, Row, Totals, Uncovered
+
+CYCLE_MONTHS = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
+
+
+@dataclass
+class Context:
+    """One segment of the month being rated.
+
+    ``carried`` are the tier positions that earlier segments left, ``positions`` those this one leaves;
+    ``amounts`` the unrounded amounts of clauses priced so far.
+    """
+
+    terms: Terms
+    totals: Totals
+    segment: Segment
+    index: int
+    rows: dict[str, list[Row]]
+    carried: dict[str, tuple[str, Fraction]] = field(default_factory=dict)
+    positions: dict[str, tuple[str, Fraction]] = field(default_factory=dict)
+    amounts: dict[str, Fraction] = field(default_factory=dict)
+    uncovered: list[Uncovered] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.agreement: Agreement = self.segment.agreement
+        self.policies = self.agreement.policies
+        self.period: Period = self.terms.period
+        self.mode = self.policies.rounding
+        self.places = decimals_of(self.agreement.currency)
+        self.rounding = Step("round", Fraction(self.places), self.mode)
+        self.share = Fraction(self.segment.days, self.period.days)
+        self.suffix = "" if self.index == 0 else f"@{self.segment.number}"
+
+    @cached_property
+    def month_number(self) -> int:
+        """Count the billing months since the one the contract started in."""
+        billing_day = max(self.period.starts_on.day, self.period.ends_on.day)
+        anchor = self.terms.contract_starts_on or self.terms.segments[0].starts_on
+        first = period_containing(anchor, billing_day).starts_on
+        return months_between(first, self.period.starts_on)
+
+    @property
+    def ends_here(self) -> bool:
+        """Tell whether the contract ends in this month."""
+        end = self.terms.contract_ends_on
+        return end is not None and end <= self.period.ends_on
+
+    def allowance_share(self) -> Fraction:
+        """Give the part of a monthly allowance that this segment has."""
+        return self.share if self.policies.prorate_allowance else ONE
+
+    def month_share(self, starts_on: date, ends_on: date) -> Fraction:
+        """Give the part of the month between two dates, by the proration policy's way to count days."""
+        if self.policies.proration == "thirty_days":
+            return Fraction(self._thirtieths(ends_on) - self._thirtieths(starts_on), 30)
+        return Fraction((ends_on - starts_on).days, self.period.days)
+
+    def _thirtieths(self, day: date) -> int:
+        if day == self.period.ends_on:
+            return 30
+        return min((day - self.period.starts_on).days, 30)
+
+    def segments_with(self, code: str) -> list[Segment]:
+        """List the segments of the month whose version has a clause."""
+        return [segment for segment in self.terms.segments if segment.agreement.clause(code)]
+
+    def fee_share(self, code: str, *, prorated: bool | None = None) -> Fraction:
+        """Give the part of a monthly fee that this segment owes.
+
+        Without proration the version in force first owes the whole (``none``), or the one in force last
+        (``full_month``), so that a month never costs two fees.
+        """
+        policy = self.policies.proration
+        if prorated is False and policy != "none":
+            policy = "full_month"
+        if prorated is True and policy in ("none", "full_month"):
+            policy = "calendar_days"
+        having = self.segments_with(code)
+        if policy == "none":
+            return ONE if having[0] is self.segment else ZERO
+        if policy == "full_month":
+            return ONE if having[-1] is self.segment else ZERO
+        return self.month_share(self.segment.starts_on, self.segment.ends_on)
+
+    def line(
+        self, clause: ClauseHead, kind: LineKind, part: Part, *, head: Sequence[Step] = (), unit: str = "",
+        used: Fraction | None = None, evidence: Evidence | None = None, group: str = "", cell: Pairs = (),
+        suffix: str = "",
+    ) -> Line:
+        """Print one part of a clause's price as a line, rounded here and nowhere else."""
+        tax = self.agreement.tax.rate if clause.tax is None else clause.tax
+        billed = shown(part.quantity)
+        return Line(
+            key=self.key(clause.code, group, cell, suffix, part.suffix), kind=kind, code=clause.code,
+            name=clause.name, reference=clause.reference, version=self.segment.number, period=self.period.label,
+            amount=round_to(part.amount, self.places, self.mode), unrounded=part.amount, tax_rate=tax,
+            unit=part.unit or unit, quantity_used=billed if used is None else shown(used), quantity_billed=billed,
+            unit_price=part.unit_price, tier_from=part.tier_from, tier_to=part.tier_to, group=group, cell=cell,
+            steps=(*head, *part.steps, self.rounding), evidence=evidence,
+        )
+
+    def key(self, code: str, group: str = "", cell: Pairs = (), *suffixes: str) -> str:
+        """Build the key that a line keeps when the month is rated again."""
+        names = [code]
+        if group:
+            names.append(f"group={group}")
+        names.extend(f"{dimension}={value}" for dimension, value in cell)
+        names.extend(suffix for suffix in suffixes if suffix)
+        return ".".join(names) + self.suffix
+
+
+def months_between(first: date, second: date) -> int:
+    """Count months between the first days of two billing months."""
+    return (second.year - first.year) * 12 + second.month - first.month

@@ -1,0 +1,32 @@
+"""Exact numbers: decimals as fractions, and fractions as the decimals people read."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+from billing.money import round_to
+
+ZERO = Fraction(0)
+ONE = Fraction(1)
+SHOWN_PLACES = 8
+
+
+@lru_cache(maxsize=65536)
+def exact(value: Decimal | int) -> Fraction:
+    """Give a decimal as a fraction; remembered, because the prices of a contract come again every month."""
+    return Fraction(value)
+
+
+def shown(value: Fraction) -> Decimal:
+    """Give a quantity as a decimal for print: exact if it ends within eight places, otherwise rounded half-up."""
+    if value.denominator == 1:
+        return Decimal(value.numerator)
+    text = format(round_to(value, SHOWN_PLACES), "f").rstrip("0")
+    return Decimal(text.rstrip("."))
+
+
+def ceil_to(value: Fraction, step: Fraction) -> Fraction:
+    """Round up to a whole multiple of ``step``."""
+    return -(-value // step) * step

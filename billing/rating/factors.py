@@ -1,0 +1,141 @@
+"""Move lines by region, industry, performance and missed service, then take the discounts off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.rating.bill import Line, Step
+from billing.rating.exact import ZERO, exact
+from billing.rating.ledger import Adjustment, Bucket, Ledger, post
+from billing.rating.terms import Credit, Discount, Factor, Segment, ServiceLevelClause
+from billing.rating.tiers import percent_parts
+from billing.rating.totals import Totals
+
+DISCOUNT_ORDER = {"volume": 0, "term": 1, "promotion": 2}
+SHOWN_UNIT = "currency"
+
+
+def factor_lines(ledger: Ledger, totals: Totals) -> list[Line]:
+    """Take every credit and factor of the clauses' own amounts; none of them sees another."""
+    before = dict(ledger.exact)
+    adjustments = [*_credits(ledger, totals, before), *_factors(ledger, totals, before)]
+    return [line for adjustment in adjustments for line in post(ledger, adjustment)]
+
+
+def _factors(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> Iterator[Adjustment]:
+    for factor, segments in merged(ledger, "factors"):
+        rate = factor.rate if factor.rate is not None else reached_rate(factor, measured(totals, factor.measure, segments))
+        if rate is not None:
+            buckets = ledger.chosen(segments, factor.of, "discountable")
+            effect = {bucket: before[bucket] * exact(rate) for bucket in buckets if before[bucket]}
+            if any(effect.values()):
+                yield Adjustment(factor, "factor", segments[0].number, effect, _percent(before, effect, exact(rate)), unit_price=rate)
+
+
+def reached_rate(factor: Factor, level: Decimal | None) -> Decimal | None:
+    """Find the rate of the highest step that a measured level reaches; none below the first or unmeasured."""
+    reached = [step for step in factor.steps if level is not None and level >= step.at_least]
+    return max(reached, key=lambda step: step.at_least).rate if reached else None
+
+
+def measured(totals: Totals, measure: str | None, segments: Sequence[Segment]) -> Decimal | None:
+    """Find a measured level: the segment's own, otherwise the month's."""
+    found = [m for m in totals.measurements if m.measure == measure]
+    own = [m.level for m in found if m.segment is not None and m.segment == segments[0].number]
+    month = [m.level for m in found if m.segment is None]
+    return (own or month or [None])[0]
+
+
+def _percent(before: dict[Bucket, Fraction], effect: dict[Bucket, Fraction], rate: Fraction) -> tuple[Step, ...]:
+    sums: dict[str, Fraction] = {}
+    for bucket in effect:
+        sums[bucket.code] = sums.get(bucket.code, ZERO) + before[bucket]
+    return (Step("sum", None, "clauses", SHOWN_UNIT, tuple(sums.items())), Step("multiply", rate, "rate"))
+
+
+def _credits(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> Iterator[Adjustment]:
+    for segment in ledger.terms.segments:
+        for clause in segment.agreement.clauses:
+            if isinstance(clause, ServiceLevelClause) and clause.credits:
+                level = measured(totals, clause.measure, [segment])
+                rate = -credit_rate(clause.credits, level)
+                buckets = ledger.chosen([segment], clause.credit_of or (clause.code,), "discountable")
+                effect = {bucket: before[bucket] * rate for bucket in buckets if before[bucket]}
+                if any(effect.values()):
+                    yield Adjustment(clause, "credit", segment.number, effect, _percent(before, effect, rate), "credit")
+
+
+def credit_rate(credits: Sequence[Credit], level: Decimal | None) -> Fraction:
+    """Find the share given back at a measured level: that of the lowest row above it, or none."""
+    missed = [credit for credit in credits if level is not None and level < credit.below]
+    return exact(min(missed, key=lambda credit: credit.below).rate) if missed else ZERO
+
+
+def discount_lines(ledger: Ledger) -> list[Line]:
+    """Take discounts one after the other off the running subtotal: volume, term, promotions, each as listed."""
+    found = []
+    for discount, segments in sorted(merged(ledger, "discounts"), key=lambda each: DISCOUNT_ORDER[each[0].reason]):
+        held = [s for s in segments if _holds_in(discount, s)]
+        adjustment = _discount(ledger, discount, held) if held else None
+        if adjustment is not None:
+            found.extend(post(ledger, adjustment))
+    return found
+
+
+def _holds_in(discount: Discount, segment: Segment) -> bool:
+    begun = discount.starts_on is None or segment.starts_on >= discount.starts_on
+    return begun and (discount.ends_on is None or segment.starts_on < discount.ends_on)
+
+
+def _discount(ledger: Ledger, discount: Discount, segments: list[Segment]) -> Adjustment | None:
+    buckets = [b for b in ledger.chosen(segments, discount.of, "discountable") if ledger.exact[b]]
+    base = sum((ledger.exact[bucket] for bucket in buckets), ZERO)
+    if base <= 0:
+        return None
+    taken, steps = _taken(ledger, discount, segments, base)
+    if not taken:
+        return None
+    head = Step("sum", None, "clauses", SHOWN_UNIT, ledger.by_clause(buckets))
+    effect = {bucket: -ledger.exact[bucket] * taken / base for bucket in buckets}
+    steps = (head, *steps, Step("multiply", Fraction(-1), "taken_off"))
+    return Adjustment(discount, "discount", segments[0].number, effect, steps, unit_price=discount.rate)
+
+
+def _taken(
+    ledger: Ledger, discount: Discount, segments: list[Segment], base: Fraction
+) -> tuple[Fraction, tuple[Step, ...]]:
+    """Give what a discount takes off a subtotal, and how."""
+    if discount.amount is not None:
+        share = Fraction(sum(segment.days for segment in segments), ledger.terms.period.days)
+        fixed = exact(discount.amount) * share
+        taken = min(fixed, base)
+        steps: tuple[Step, ...] = (Step("at_most", fixed, "fixed"),)
+    elif discount.rate is not None:
+        taken, steps = base * exact(discount.rate), (Step("multiply", exact(discount.rate), "rate"),)
+    else:
+        parts = percent_parts(discount.tiers, base, discount.scheme)
+        taken = min(sum((part.amount for part in parts), ZERO), base)
+        steps = parts[0].steps if len(parts) == 1 and discount.scheme == "volume" else (
+            Step("sum", None, "tiers", SHOWN_UNIT, tuple((part.suffix, part.amount) for part in parts)),)
+        steps = (*steps, Step("at_most", base, "subtotal"))
+    if discount.maximum is not None and taken > discount.maximum:
+        taken, steps = exact(discount.maximum), (*steps, Step("at_most", exact(discount.maximum), "maximum"))
+    return taken, steps
+
+
+def merged(ledger: Ledger, part: str) -> list[tuple[Factor, list[Segment]]] | list[tuple[Discount, list[Segment]]]:
+    """List factors or discounts with the segments they hold in; what several versions agree alike is one.
+
+    A factor that looks at a measurement stays apart by segment, because each may have its own level.
+    """
+    found: list[tuple[Factor | Discount, list[Segment]]] = []
+    for segment in ledger.terms.segments:
+        for item in getattr(segment.agreement, part):
+            same = [held for other, held in found if other == item and getattr(item, "measure", None) is None]
+            if same:
+                same[0].append(segment)
+            else:
+                found.append((item, [segment]))
+    return found  # type: ignore[return-value]

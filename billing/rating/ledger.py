@@ -1,0 +1,166 @@
+"""Keep what every clause comes to while factors, discounts, commitments, caps and packages move the bill.
+
+A bucket is one clause of one version at one tax rate. Each adjustment states its exact effect on every bucket, so
+that the net of a clause and of a tax rate is defined at every step of the bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+from billing.money import RoundingMode, decimals_of, round_to
+from billing.rating.bill import Line, LineKind, Step
+from billing.rating.exact import ZERO
+from billing.rating.steps import run
+from billing.rating.terms import Name, Segment, Terms
+
+
+class Bucket(NamedTuple):
+    """One clause (or true-up) of one contract version at one tax rate."""
+
+    segment: str
+    code: str
+    tax: Decimal
+
+
+class Titled(Protocol):
+    """Whatever has a code, a name and a paragraph: a clause, factor, discount, commitment or cap."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def name(self) -> Name: ...
+    @property
+    def reference(self) -> str: ...
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The running nets: exact, and as printed."""
+
+    terms: Terms
+    mode: RoundingMode
+    exact: dict[Bucket, Fraction] = field(default_factory=dict)
+    printed: dict[Bucket, Decimal] = field(default_factory=dict)
+
+    @property
+    def places(self) -> int:
+        """Give the decimals of the currency."""
+        return decimals_of(self.terms.currency)
+
+    def enter(self, line: Line) -> None:
+        """Add a clause's line to its bucket."""
+        bucket = Bucket(line.version, line.code, line.tax_rate)
+        self.exact[bucket] = self.exact.get(bucket, ZERO) + line.unrounded
+        self.printed[bucket] = self.printed.get(bucket, Decimal(0)) + line.amount
+
+    def chosen(self, segments: Iterable[Segment], of: Sequence[str], flag: str) -> list[Bucket]:
+        """List the buckets of the clauses named in ``of``; of those with ``flag`` when it names none."""
+        wanted: set[tuple[str, str]] = set()
+        for segment in segments:
+            codes = of or [c.code for c in segment.agreement.clauses if getattr(c, flag)]
+            wanted.update((segment.number, code) for code in codes)
+        return [bucket for bucket in self.exact if (bucket.segment, bucket.code) in wanted]
+
+    def by_clause(self, buckets: Iterable[Bucket], *, printed: bool = False) -> tuple[tuple[str, Fraction], ...]:
+        """Sum buckets by clause code, for the arithmetic that a line shows."""
+        sums: dict[str, Fraction] = {}
+        for bucket in buckets:
+            amount = Fraction(self.printed[bucket]) if printed else self.exact[bucket]
+            sums[bucket.code] = sums.get(bucket.code, ZERO) + amount
+        return tuple(sums.items())
+
+    def default_tax(self, number: str) -> Decimal:
+        """Give the tax rate of a version for what names no rate."""
+        return next(s.agreement.tax.rate for s in self.terms.segments if s.number == number)
+
+
+class Adjustment(NamedTuple):
+    """An adjustment to be posted: what it is, its exact effect by bucket, and the steps to its whole amount."""
+
+    item: Titled
+    kind: LineKind
+    number: str
+    effect: Mapping[Bucket, Fraction]
+    steps: tuple[Step, ...]
+    suffix: str = ""
+    unit: str = ""
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+
+
+def post(ledger: Ledger, adjustment: Adjustment) -> list[Line]:
+    """Move the buckets and print the adjustment, one line per tax rate; rounded once as a whole."""
+    by_tax: dict[Decimal, Fraction] = {}
+    for bucket, effect in adjustment.effect.items():
+        by_tax[bucket.tax] = by_tax.get(bucket.tax, ZERO) + effect
+        ledger.exact[bucket] = ledger.exact.get(bucket, ZERO) + effect
+    whole = run_amount(adjustment.steps, ledger)
+    amounts = allocate(whole, list(by_tax.values()), ledger.places)
+    lines = []
+    for (tax, exact), amount in zip(by_tax.items(), amounts, strict=True):
+        _move_printed(ledger, adjustment, tax, amount)
+        steps = _share_steps(ledger, adjustment, exact, sum(by_tax.values(), ZERO), amount, alone=len(by_tax) == 1)
+        lines.append(_line(ledger, adjustment, tax, exact, amount, steps))
+    return lines
+
+
+def run_amount(steps: tuple[Step, ...], ledger: Ledger) -> Decimal:
+    """Carry out an adjustment's steps and round the result."""
+    return round_to(run(steps), ledger.places, ledger.mode)
+
+
+def _share_steps(
+    ledger: Ledger, adjustment: Adjustment, exact: Fraction, whole: Fraction, amount: Decimal, *, alone: bool
+) -> tuple[Step, ...]:
+    """Continue the steps to one tax rate's share; a last step names the cent that rounding moved to it."""
+    rounding = Step("round", Fraction(ledger.places), ledger.mode)
+    if alone or not whole:
+        return (*adjustment.steps, rounding)
+    steps = (*adjustment.steps, Step("multiply", exact / whole, "tax_share"), rounding)
+    moved = Fraction(amount) - Fraction(run_amount(steps, ledger))
+    return (*steps, Step("add", moved, "rounding_share")) if moved else steps
+
+
+def _move_printed(ledger: Ledger, adjustment: Adjustment, tax: Decimal, amount: Decimal) -> None:
+    buckets = [bucket for bucket in adjustment.effect if bucket.tax == tax]
+    shares = allocate(amount, [adjustment.effect[bucket] for bucket in buckets], ledger.places)
+    for bucket, share in zip(buckets, shares, strict=True):
+        ledger.printed[bucket] = ledger.printed.get(bucket, Decimal(0)) + share
+
+
+def _line(
+    ledger: Ledger, adjustment: Adjustment, tax: Decimal, exact: Fraction, amount: Decimal, steps: tuple[Step, ...]
+) -> Line:
+    names = [adjustment.item.code, adjustment.suffix]
+    if tax != ledger.default_tax(adjustment.number):
+        names.append(f"tax={tax.normalize():f}")
+    key = ".".join(name for name in names if name)
+    if adjustment.number != ledger.terms.segments[0].number:
+        key += f"@{adjustment.number}"
+    return Line(
+        key=key, kind=adjustment.kind, code=adjustment.item.code, name=adjustment.item.name,
+        reference=adjustment.item.reference, version=adjustment.number, period=ledger.terms.period.label,
+        amount=amount, unrounded=exact, tax_rate=tax, unit=adjustment.unit, unit_price=adjustment.unit_price,
+        quantity_used=adjustment.quantity, quantity_billed=adjustment.quantity, steps=steps,
+    )
+
+
+def allocate(whole: Decimal, weights: Sequence[Fraction], places: int) -> list[Decimal]:
+    """Share a rounded amount by weights so that the shares add up to it; largest remainders get the last cents."""
+    if len(weights) == 1:
+        return [whole]
+    total = sum(weights, ZERO)
+    if not total:
+        return [whole, *[Decimal(0)] * (len(weights) - 1)] if weights else []
+    cents = int(whole.scaleb(places))
+    shares = [cents * weight / total for weight in weights]
+    whole_cents = [share.numerator // share.denominator for share in shares]
+    order = sorted(range(len(shares)), key=lambda index: (whole_cents[index] - shares[index], index))
+    for index in order[: cents - sum(whole_cents)]:
+        whole_cents[index] += 1
+    return [Decimal(each).scaleb(-places) for each in whole_cents]
