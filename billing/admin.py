@@ -1,0 +1,49 @@
+"""The admin of the finance staff: its site, and what its pages share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.sites import UnfoldAdminSite
+
+from billing.errors import Refused
+
+
+class FinanceAdminSite(UnfoldAdminSite):
+    """The one admin site; everything finance does happens here."""
+
+    index_title = _("Billing")
+    enable_nav_sidebar = True
+
+
+class FinanceAdmin(ModelAdmin):  # type: ignore[misc]
+    """A page over rows people may change."""
+
+    list_filter_submit = True
+    warn_unsaved_form = True
+    show_full_result_count = False  # no COUNT(*) over the whole table just to say "of 1,000,000"
+
+    def refuse(self, request: HttpRequest, refusal: Refused) -> None:
+        """Show a refusal as the sentence it is."""
+        self.message_user(request, refusal.message, messages.ERROR)
+
+
+class ViewOnlyAdmin(FinanceAdmin):
+    """A page over rows that only the business's verbs may change."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds such a row by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes such a row by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes such a row."""
+        return False

@@ -1,0 +1,184 @@
+"""The environment variables Huadan reads: one table, checked once, one sentence for a wrong value."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """Every setting, by its environment variable; docs/operations.md prints this table and a test compares them.
+
+    Without ``DATABASE_URL`` the installation is *embedded*: a private PostgreSQL and Valkey beside the checkout
+    serve it, plain HTTP on localhost is allowed, and the secrets are made once and kept under ``.local/``.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str | None = Field(
+        None,
+        alias="DATABASE_URL",
+        description="PostgreSQL 15 or newer, `postgresql://user:password@host:5432/name`. Unset: the embedded one.",
+    )
+    redis_url: str | None = Field(
+        None,
+        alias="REDIS_URL",
+        description="Redis or Valkey, `redis://host:6379/0`. Unset: the embedded one.",
+    )
+    secret_key: str | None = Field(
+        None,
+        alias="HUADAN_SECRET_KEY",
+        min_length=32,
+        description="Signs sessions and links; 50 random characters. Required with `DATABASE_URL`.",
+    )
+    number_key: str | None = Field(
+        None,
+        alias="HUADAN_NUMBER_KEY",
+        min_length=32,
+        description="Keys the hashes of telephone numbers; never change it. Required with `DATABASE_URL`.",
+    )
+    debug: bool = Field(False, alias="HUADAN_DEBUG", description="Developer's error pages. Never in production.")
+    base_url: str = Field(
+        "http://localhost:8000",
+        alias="HUADAN_BASE_URL",
+        description="Where people reach the site; links in mails start with it. Use https in production.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        alias="HUADAN_ALLOWED_HOSTS",
+        description="Host names served, separated by commas. Unset: the host of `HUADAN_BASE_URL`.",
+    )
+    https: bool | None = Field(
+        None,
+        alias="HUADAN_HTTPS",
+        description="Redirect to https, secure cookies, HSTS. Unset: on, except embedded.",
+    )
+    trust_proxy: bool = Field(
+        False,
+        alias="HUADAN_TRUST_PROXY",
+        description="Believe `X-Forwarded-Proto` and `X-Forwarded-For`; only behind a proxy that sets them itself.",
+    )
+    language: Literal["zh-hans", "en"] = Field(
+        "en", alias="HUADAN_LANGUAGE", description="The admin's language until a person chooses one."
+    )
+    email_url: str = Field(
+        "smtp://localhost:25",
+        alias="HUADAN_EMAIL_URL",
+        description="`smtp://user:password@host:587?tls=starttls`; tls is `starttls`, `implicit` or absent.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="HUADAN_LOG_LEVEL", description="Least severe log line that is written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", alias="HUADAN_LOG_FORMAT", description="`json` for machines, `console` for people."
+    )
+    statement_timeout_seconds: int = Field(
+        30,
+        alias="HUADAN_STATEMENT_TIMEOUT_SECONDS",
+        ge=1,
+        le=3600,
+        description="Longest database statement of a web request; counting a month sets its own.",
+    )
+    minimum_free_disk_percent: int = Field(
+        10,
+        alias="HUADAN_MINIMUM_FREE_DISK_PERCENT",
+        ge=0,
+        le=90,
+        description="Below this `/readyz` fails and ingestion answers 503, long before PostgreSQL must stop.",
+    )
+    disk_path: str = Field(
+        "",
+        alias="HUADAN_DISK_PATH",
+        description="A folder on the disk that fills with calls, watched for free space. Unset: the working copy.",
+    )
+    metrics_token: str | None = Field(
+        None,
+        alias="HUADAN_METRICS_TOKEN",
+        min_length=16,
+        description="Bearer token for `/metrics`. Unset: only requests from this machine are answered.",
+    )
+    count_every_seconds: float = Field(
+        5.0,
+        alias="HUADAN_COUNT_EVERY_SECONDS",
+        ge=0.5,
+        le=600,
+        description="How often beat asks for stale months to be counted anew.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address like https://billing.example.com")
+        return value.rstrip("/")
+
+    @field_validator("email_url")
+    @classmethod
+    def _is_smtp(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "smtp" or not parts.hostname:
+            raise ValueError("must look like smtp://user:password@host:587?tls=starttls")
+        return value
+
+    @model_validator(mode="after")
+    def _production_has_secrets(self) -> Environment:
+        if not self.embedded:
+            for name, value in (("HUADAN_SECRET_KEY", self.secret_key), ("HUADAN_NUMBER_KEY", self.number_key)):
+                if value is None:
+                    raise ValueError(f"{name} is required when DATABASE_URL is set")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Tell whether the private PostgreSQL beside the checkout serves this installation."""
+        return self.database_url is None
+
+    @property
+    def hosts(self) -> list[str]:
+        """Return the host names served, never empty."""
+        named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
+        own = urlsplit(self.base_url).hostname or "localhost"
+        return named or ([own, "localhost", "127.0.0.1", "[::1]"] if self.embedded else [own])
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether everything travels over https."""
+        return self.https if self.https is not None else not self.embedded
+
+
+def read() -> Environment:
+    """Read the environment; a wrong value ends the program with one sentence that names it."""
+    try:
+        # The aliases are the variables; mypy sees only the field names.
+        return Environment()  # type: ignore[call-arg]
+    except ValidationError as error:
+        sys.exit("\n".join(_sentence(fault) for fault in error.errors()))
+
+
+def _sentence(fault: Any) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return f"Wrong setting: {message}."
+    return f"Wrong setting: {fault['loc'][0]} {message[:1].lower()}{message[1:]} (see docs/operations.md)."

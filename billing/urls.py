@@ -1,0 +1,36 @@
+"""Every address of the site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from billing.api import problem_response
+from billing.health import healthz, metrics, readyz
+from invoices import pages
+from usage.api import CallsView, FreeswitchView
+
+
+def no_such_api(request: HttpRequest) -> HttpResponse:
+    """Answer an unknown address under /api with a problem."""
+    return problem_response(404, "not_found", "There is nothing at this address; see /api/docs.")
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/"), name="home"),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
+    path("api/v1/calls", CallsView.as_view(), name="calls"),
+    re_path(r"^api/v1/cdr/freeswitch/(?P<source>[a-z0-9-]+)/?$", FreeswitchView.as_view(), name="freeswitch"),
+    path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
+    re_path(r"^api/", no_such_api),
+    path("i/<str:token>", pages.invoice_page, name="invoice-page"),
+    path("i/<str:token>/pdf", pages.invoice_pdf, name="invoice-pdf"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""Invoices: what they owe."""

@@ -1,0 +1,158 @@
+"""Invoices, their lines with explanations, and where their mails are, as finance reviews them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from billing.admin import ViewOnlyAdmin
+from billing.errors import Refused
+from invoices.issuing import issue, stored_pdf
+from invoices.links import page_link
+from invoices.models import Delivery, Invoice
+from invoices.rendering import render_pdf
+from invoices.rendering.document import Document
+from invoices.tasks import deliver_due
+
+
+def reader_language() -> str:
+    """Return the reader's language as documents name it."""
+    return "zh" if (get_language() or "").startswith("zh") else "en"
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ViewOnlyAdmin):
+    """Drafts to review and issue, and what was issued."""
+
+    list_display = ("title", "tenant", "period", "amount", "state", "blocked", "due_on")
+    list_filter = ("state", "blocked", "seller", "period_starts_on")
+    list_select_related = ("tenant", "contract", "seller")
+    search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
+    actions = ("choose_to_issue",)
+    change_form_template = "admin/invoices/invoice.html"
+
+    @admin.display(description=_("invoice"))
+    def title(self, invoice: Invoice) -> str:
+        """Show the number, or what the draft is for."""
+        return str(invoice)
+
+    @admin.display(description=_("period"), ordering="period_starts_on")
+    def period(self, invoice: Invoice) -> str:
+        """Show the month."""
+        return f"{invoice.period_starts_on:%Y-%m}"
+
+    @admin.display(description=_("total"), ordering="total")
+    def amount(self, invoice: Invoice) -> str:
+        """Show the total with its currency, right-aligned in tabular figures."""
+        figure = Decimal(invoice.document["bill"]["total"])
+        return format_html('<span style="font-variant-numeric: tabular-nums">{}&nbsp;{}</span>', f"{figure:,}", invoice.currency)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages to issue drafts and to see a PDF."""
+        view = self.admin_site.admin_view
+        own = [
+            path("issue/", view(self.issue_view), name="invoices_invoice_issue"),
+            path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
+        ]
+        return own + cast("list[URLPattern]", super().get_urls())
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show an invoice's lines, each with the sentence that explains it, and its deliveries."""
+        invoice = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if invoice is not None:
+            context |= self._face(cast("Invoice", invoice))
+        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+
+    def _face(self, invoice: Invoice) -> dict[str, Any]:
+        language = reader_language()
+        bill = invoice.document["bill"]
+        lines = [
+            {
+                "name": line["name"][language],
+                "reference": line.get("reference", ""),
+                "amount": f"{Decimal(line['amount']):,}",
+                "explanation": invoice.document["explanations"].get(line["key"], {}).get(language, ""),
+            }
+            for line in bill["lines"]
+        ]
+        return {
+            "invoice": invoice,
+            "lines": lines,
+            "figures": {name: f"{Decimal(bill[name]):,}" for name in ("net", "tax", "total")},
+            "uncovered": bill.get("uncovered", []),
+            "deliveries": invoice.deliveries.order_by("pk"),
+            "page": page_link(invoice) if invoice.state == Invoice.ISSUED else "",
+        }
+
+    @admin.action(description=_("Issue and send …"))
+    def choose_to_issue(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> HttpResponse:
+        """Lead to the page that shows count and total before anything happens."""
+        ids = ",".join(str(pk) for pk in chosen.values_list("pk", flat=True))
+        return HttpResponseRedirect(f"{reverse('admin:invoices_invoice_issue')}?ids={ids}")
+
+    def issue_view(self, request: HttpRequest) -> HttpResponse:
+        """Show how many drafts and how much money; on confirmation issue them in order of contract."""
+        if not request.user.has_perm("invoices.change_invoice"):
+            self.message_user(request, _("Your role does not allow issuing invoices."), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
+        ids = [int(text) for text in request.GET.get("ids", "").split(",") if text.isdecimal()]
+        drafts = list(
+            Invoice.objects.filter(pk__in=ids, state=Invoice.DRAFT).select_related("tenant", "contract").order_by("contract__code")
+        )
+        if request.method != "POST":
+            totals: dict[str, Decimal] = {}
+            for draft in drafts:
+                totals[draft.currency] = totals.get(draft.currency, Decimal(0)) + Decimal(draft.document["bill"]["total"])
+            context = self.admin_site.each_context(request) | {
+                "title": _("Issue and send"),
+                "drafts": drafts,
+                "totals": [(currency, f"{total:,}") for currency, total in totals.items()],
+                "opts": self.model._meta,
+            }
+            return TemplateResponse(request, "admin/invoices/issue.html", context)
+        for draft in drafts:
+            try:
+                issued = issue(draft.pk, by=request.user.get_username(), now=datetime.now(UTC))
+            except Refused as refusal:
+                self.message_user(request, f"{draft}: {refusal.message}", messages.ERROR)
+            else:
+                self.message_user(request, _("%(number)s is issued.") % {"number": issued.number}, messages.SUCCESS)
+        deliver_due.delay()
+        return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
+
+    def pdf_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the stored PDF of an invoice, or a preview of a draft."""
+        invoice = self.get_object(request, str(pk))
+        if invoice is None or not self.has_view_permission(request, invoice):
+            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
+        invoice = cast("Invoice", invoice)
+        if invoice.state == Invoice.DRAFT:
+            content = render_pdf(cast("Document", invoice.document))
+        else:
+            content = bytes(stored_pdf(invoice, datetime.now(UTC)).content)
+        response = HttpResponse(content, content_type="application/pdf")
+        response["Content-Disposition"] = f'inline; filename="{invoice.number or "draft"}.pdf"'
+        return response
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ViewOnlyAdmin):
+    """Where each mail is."""
+
+    list_display = ("invoice", "recipient", "state", "attempts", "due_at", "sent_at", "answer")
+    list_filter = ("state", "kind")
+    list_select_related = ("invoice__contract",)
+    search_fields = ("recipient", "invoice__number")

@@ -1,0 +1,149 @@
+"""From a counted month to a draft: terms and totals in, bill out, rows by stable key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from billing.errors import Refused
+from billing.periods import Period, period_containing
+from billing.rating import explain, rate
+from billing.rating.bill import Bill
+from billing.rating.terms import Terms
+from invoices.evidence import digest_of
+from invoices.models import Invoice, Line
+from tenants.contracts import NotInForce, terms_for
+from tenants.models import Contract, Seller, Tenant
+from usage.aggregation import billed_seconds_by_day, count_if_stale, days_of, totals_of
+
+FORMAT = "huadan-invoice/1"
+
+
+class AlreadyIssued(Refused):
+    """The month has an issued invoice, which nobody may change."""
+
+    status = 409
+
+
+def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
+    """Count a month if calls came since, rate it, and store the draft; an earlier draft is replaced.
+
+    Raises NotInForce when the contract says nothing about the month, AlreadyIssued when there is an issued invoice.
+    """
+    terms = terms_for(contract, period)
+    tenant = contract.tenant
+    count_if_stale(tenant, period, now)
+    totals = totals_of(tenant.pk, contract.pk, terms)
+    bill = rate(terms, totals)
+    document = _document(contract, terms, bill)
+    with transaction.atomic(durable=True):
+        Tenant.objects.select_for_update().get(pk=tenant.pk)
+        invoice = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on).first()
+        if invoice is not None and invoice.state != Invoice.DRAFT:
+            raise AlreadyIssued("already_issued", f"{invoice.number} is issued; what came later is settled next month.")
+        invoice = invoice or Invoice(contract=contract, period_starts_on=period.starts_on)
+        invoice.seller, invoice.tenant, invoice.period_ends_on = tenant.seller, tenant, period.ends_on
+        invoice.currency, invoice.language = bill.currency, tenant.language
+        invoice.net, invoice.tax, invoice.total = bill.net, bill.tax, bill.total
+        invoice.terms, invoice.totals, invoice.document = terms.to_json(), totals.to_json(), document
+        invoice.blocked, invoice.drafted_at = bill.blocked, now
+        invoice.save()
+        _store_lines(invoice, bill)
+    return invoice
+
+
+def _store_lines(invoice: Invoice, bill: Bill) -> None:
+    invoice.lines.all().delete()
+    Line.objects.bulk_create(
+        Line(invoice=invoice, position=position, key=line.key, clause=line.code, amount=line.amount)
+        for position, line in enumerate(bill.lines)
+    )
+
+
+def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
+    """Build the one document that PDF, mail, page and API show."""
+    tenant = contract.tenant
+    days = days_of(tenant.pk, terms)
+    billed = billed_seconds_by_day(tenant.pk, contract.pk, terms.period.starts_on)
+    return {
+        "format": FORMAT,
+        "kind": "invoice",
+        "state": "draft",
+        "number": None,
+        "language": tenant.language,
+        "currency": bill.currency,
+        "issued_on": None,
+        "due_on": None,
+        "period": {
+            "start": terms.period.starts_on.isoformat(),
+            "end": terms.period.ends_on.isoformat(),
+            "zone": terms.zone,
+        },
+        "seller": _seller(tenant.seller),
+        "buyer": _buyer(tenant),
+        "contract": {
+            "code": contract.code,
+            "name_zh": contract.name_zh,
+            "name_en": contract.name_en,
+            "versions": [
+                {"number": s.number, "from": s.starts_on.isoformat(), "to": s.ends_on.isoformat()} for s in terms.segments
+            ],
+        },
+        "bill": bill.to_json(),
+        "explanations": {line.key: {language: explain(line, language) for language in ("zh", "en")} for line in bill.lines},
+        "evidence": digest_of(tenant.pk, terms),
+        "previous": _previous(contract, terms.period),
+        "usage_by_day": [
+            {
+                "day": day.day.isoformat(),
+                "calls": day.calls,
+                "answered": day.answered,
+                "billed_seconds": billed.get(day.day, 0),
+            }
+            for day in days
+        ],
+        "summary": {
+            "calls": sum(day.calls for day in days),
+            "answered": sum(day.answered for day in days),
+            "talk_seconds": sum(day.talk_ms for day in days) // 1000,
+            "billed_seconds": sum(billed.values()),
+        },
+    }
+
+
+def _seller(seller: Seller) -> dict[str, str]:
+    names = "name_zh name_en tax_id address_zh address_en phone email bank_name bank_account".split()
+    return {name: getattr(seller, name) for name in names}
+
+
+def _buyer(tenant: Tenant) -> dict[str, str]:
+    names = "code name_zh name_en tax_id address_zh address_en".split()
+    contact = tenant.contacts.filter(receives_invoices=True).order_by("pk").first()
+    return {name: getattr(tenant, name) for name in names} | {"contact": contact.name if contact else ""}
+
+
+def _previous(contract: Contract, period: Period) -> dict[str, Any] | None:
+    """Return the month before for comparison: as invoiced, or as the contract rates it if it was invoiced elsewhere."""
+    before = period_containing(period.starts_on.fromordinal(period.starts_on.toordinal() - 1), contract.tenant.billing_day)
+    issued = Invoice.objects.filter(contract=contract, period_starts_on=before.starts_on, state=Invoice.ISSUED).first()
+    if issued is not None:
+        bill = Bill.from_json(issued.document["bill"])
+    else:
+        try:
+            terms = terms_for(contract, before)
+        except NotInForce:
+            return None
+        bill = rate(terms, totals_of(contract.tenant_id, contract.pk, terms))
+    by_clause: dict[str, Decimal] = {}
+    for line in bill.lines:
+        by_clause[line.code] = by_clause.get(line.code, Decimal(0)) + line.amount
+    return {
+        "number": issued.number if issued else None,
+        "period": {"start": before.starts_on.isoformat(), "end": before.ends_on.isoformat()},
+        "total": str(bill.total),
+        "net": str(bill.net),
+        "by_clause": {clause: str(amount) for clause, amount in by_clause.items()},
+    }

@@ -1,0 +1,93 @@
+"""From a draft to a legal document: numbered, snapshot, frozen, with the mails it owes, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from email.utils import make_msgid
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from billing.errors import Refused
+from invoices.models import Delivery, Invoice, NumberSeries, StoredFile
+from invoices.numbering import take_number
+from invoices.rendering import render_pdf
+from invoices.rendering.document import Document
+from tenants.models import Tenant
+from usage.ingestion import lock_key
+from usage.models import UsageMonth
+
+
+class CannotIssue(Refused):
+    """The draft must not become an invoice as it is."""
+
+    status = 409
+
+
+def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
+    """Issue a draft: freeze the month, take the number, fix the document, owe the mails. All or nothing.
+
+    Raises CannotIssue when it is no draft, when usage is uncovered, or when calls came since it was drafted.
+    """
+    with transaction.atomic(durable=True):
+        draft = Invoice.objects.select_related("tenant", "seller").get(pk=invoice_id)
+        Tenant.objects.select_for_update().get(pk=draft.tenant_id)
+        draft.refresh_from_db()
+        if draft.state != Invoice.DRAFT:
+            raise CannotIssue("no_draft", _("%(number)s is issued already.") % {"number": draft.number})
+        if draft.blocked:
+            raise CannotIssue("uncovered_usage", _("Some calls are taken by no clause; amend the contract and draft again."))
+        _freeze_month(draft, now)
+        issued_on = now.astimezone(ZoneInfo(draft.tenant.zone)).date()
+        draft.number = take_number(draft.seller, NumberSeries.INVOICE, issued_on.year)
+        draft.state, draft.issued_at, draft.issued_by = Invoice.ISSUED, now, by
+        draft.due_on = issued_on + timedelta(days=draft.seller.payment_days)
+        draft.document = draft.document | {
+            "state": "issued",
+            "number": draft.number,
+            "issued_on": issued_on.isoformat(),
+            "due_on": draft.due_on.isoformat(),
+        }
+        draft.save()
+        _owe_mails(draft, now)
+    return draft
+
+
+def _freeze_month(draft: Invoice, now: datetime) -> None:
+    """Close the month to further calls; refuse when some came after the draft was computed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", draft.tenant_id, draft.period_starts_on)])
+    month, _made = UsageMonth.objects.get_or_create(tenant_id=draft.tenant_id, period=draft.period_starts_on)
+    if month.stale_since is not None or (month.counted_at and month.counted_at > draft.drafted_at):
+        raise CannotIssue("stale_draft", _("Calls came in after this draft was computed; draft it again and review it."))
+    UsageMonth.objects.filter(tenant_id=draft.tenant_id, period=draft.period_starts_on, state=UsageMonth.OPEN).update(
+        state=UsageMonth.FROZEN, frozen_at=now
+    )
+
+
+def _owe_mails(invoice: Invoice, now: datetime) -> None:
+    domain = invoice.seller.email.rpartition("@")[2] or "localhost"
+    Delivery.objects.bulk_create(
+        Delivery(invoice=invoice, recipient=contact.email, message_id=make_msgid(domain=domain), due_at=now)
+        for contact in invoice.tenant.contacts.filter(receives_invoices=True).order_by("pk")
+    )
+
+
+def stored_pdf(invoice: Invoice, now: datetime, language: str | None = None) -> StoredFile:
+    """Return an issued invoice's PDF, rendered once and kept; what everyone gets are the same bytes."""
+    language = language or invoice.language
+    kept = StoredFile.objects.filter(invoice=invoice, language=language).first()
+    if kept is not None:
+        return kept
+    if invoice.state == Invoice.DRAFT:
+        raise CannotIssue("no_draft_files", _("A draft has no PDF to keep; look at its preview."))
+    content = render_pdf(cast("Document", invoice.document), language)  # type: ignore[arg-type]
+    digest = hashlib.sha256(content).hexdigest()
+    StoredFile.objects.bulk_create(
+        [StoredFile(invoice=invoice, language=language, content=content, sha256=digest, created_at=now)],
+        ignore_conflicts=True,  # the same bytes were stored by someone quicker
+    )
+    return StoredFile.objects.get(invoice=invoice, language=language)

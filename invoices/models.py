@@ -1,0 +1,147 @@
+"""What tenants owe: the documents, how they travel, and the numbers they bear."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import LANGUAGES, Contract, Seller, Tenant
+
+
+class NumberSeries(models.Model):
+    """A counter without gaps: one row per seller, kind of document and year, taken inside the issuing transaction."""
+
+    INVOICE = "invoice"
+
+    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"))
+    kind = models.CharField(_("kind"), max_length=12, choices=[(INVOICE, _("invoice"))])
+    year = models.PositiveSmallIntegerField(_("year"))
+    next_number = models.PositiveIntegerField(_("next number"), default=1)
+
+    class Meta:
+        verbose_name = _("number series")
+        verbose_name_plural = _("number series")
+        constraints = [models.UniqueConstraint(fields=["seller", "kind", "year"], name="one_series")]
+
+    def __str__(self) -> str:
+        return f"{self.seller.code} {self.kind} {self.year}"
+
+
+class Invoice(models.Model):
+    """One contract's month. A draft is computed anew at will; once issued, the database refuses to change it."""
+
+    DRAFT, ISSUED = "draft", "issued"
+
+    seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="invoices")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("tenant"), related_name="invoices")
+    contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="invoices")
+    period_starts_on = models.DateField(_("period from"))
+    period_ends_on = models.DateField(_("period to"), help_text=_("Exclusive: the first day of the next period."))
+    state = models.CharField(
+        _("state"), max_length=10, choices=[(DRAFT, _("draft")), (ISSUED, _("issued"))], default=DRAFT
+    )
+    number = models.CharField(_("number"), max_length=40, null=True, unique=True)  # noqa: DJ001 - a draft has none
+    currency = models.CharField(_("currency"), max_length=3)
+    net = models.DecimalField(_("net"), max_digits=18, decimal_places=3)
+    tax = models.DecimalField(_("tax"), max_digits=18, decimal_places=3)
+    total = models.DecimalField(_("total"), max_digits=18, decimal_places=3)
+    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES)
+    terms = models.JSONField()
+    totals = models.JSONField()
+    document = models.JSONField()
+    blocked = models.BooleanField(
+        _("blocked"), default=False, help_text=_("Calls that no clause takes must be decided on first.")
+    )
+    drafted_at = models.DateTimeField(_("drafted"))
+    issued_at = models.DateTimeField(_("issued"), null=True)
+    issued_by = models.CharField(_("issued by"), max_length=150, blank=True)
+    due_on = models.DateField(_("due"), null=True)
+
+    class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
+        ordering = ["-period_starts_on", "tenant"]
+        constraints = [
+            models.UniqueConstraint(fields=["contract", "period_starts_on"], name="one_invoice_a_month"),
+            models.CheckConstraint(
+                condition=models.Q(total=models.F("net") + models.F("tax")), name="net_and_tax_make_total"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="draft", number__isnull=True, issued_at__isnull=True)
+                | models.Q(state="issued", number__isnull=False, issued_at__isnull=False, due_on__isnull=False),
+                name="only_issued_invoices_have_numbers",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or f"{self.contract.code} {self.period_starts_on:%Y-%m} ({self.get_state_display()})"
+
+
+class Line(models.Model):
+    """One printed line of an invoice, by its stable key, such as talk.tier-2."""
+
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", verbose_name=_("invoice"))
+    position = models.PositiveSmallIntegerField(_("position"))
+    key = models.CharField(_("key"), max_length=200)
+    clause = models.CharField(_("clause"), max_length=64)
+    amount = models.DecimalField(_("amount"), max_digits=18, decimal_places=3)
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "key"], name="line_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class StoredFile(models.Model):
+    """The bytes of an issued invoice's PDF, as everyone gets to see them."""
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="files", verbose_name=_("invoice"))
+    language = models.CharField(_("language"), max_length=2, choices=LANGUAGES)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("stored file")
+        verbose_name_plural = _("stored files")
+        constraints = [models.UniqueConstraint(fields=["invoice", "language"], name="one_file_a_language")]
+
+    def __str__(self) -> str:
+        return f"{self.invoice} ({self.language})"
+
+
+class Delivery(models.Model):
+    """One invoice to one recipient: queued → sending → sent, failed, or unknown (nobody can tell; not sent again)."""
+
+    QUEUED, SENDING, SENT, FAILED, UNKNOWN = "queued", "sending", "sent", "failed", "unknown"
+    STATES = [
+        (QUEUED, _("queued")), (SENDING, _("sending")), (SENT, _("sent")), (FAILED, _("failed")), (UNKNOWN, _("unknown")),
+    ]  # fmt: skip
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="deliveries", verbose_name=_("invoice"))
+    kind = models.CharField(_("kind"), max_length=12, default="invoice")
+    recipient = models.EmailField(_("recipient"))
+    state = models.CharField(_("state"), max_length=8, choices=STATES, default=QUEUED)
+    message_id = models.CharField(max_length=200, unique=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("due"))
+    sending_until = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    answer = models.CharField(_("mail server's answer"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "recipient", "kind"], name="delivered_once"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="due_deliveries", condition=models.Q(state__in=["queued", "sending"]))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice} → {self.recipient}"

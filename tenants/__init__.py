@@ -1,0 +1,1 @@
+"""Tenants: who pays, and what they agreed to."""

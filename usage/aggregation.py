@@ -1,0 +1,342 @@
+"""Counting a month: the database counts by clause and day, the engine prices.
+
+A month is always counted whole and its totals replaced, never incremented; so counting twice changes nothing, and
+a count that was killed half-way never happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Sum
+from psycopg.sql import SQL, Composable, Literal
+
+from billing.errors import Refused
+from billing.periods import Period, midnight
+from billing.rating.counting import Taking, meters
+from billing.rating.terms import Segment, Terms
+from billing.rating.totals import Event, Row, Totals, Uncovered
+from tenants.contracts import NotInForce, terms_for
+from tenants.models import Contract, Tenant
+from usage import selectors
+from usage.ingestion import lock_key
+from usage.models import UsageMonth, UsageTotal
+
+COUNTING_LIMIT = "15min"
+
+
+class CannotCount(Refused):
+    """The contract asks for a count that is not built."""
+
+    status = 409
+
+
+def count_month(tenant_id: int, contract_id: int, terms: Terms, now: datetime) -> None:
+    """Count one contract's month from the calls and replace its totals, in one transaction.
+
+    ``terms`` say what to count. Calls that were late for the month (it was frozen) are left out.
+    """
+    period = terms.period.starts_on
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])
+        UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period).delete()
+        for segment in terms.segments:
+            for statement in _statements(tenant_id, contract_id, terms, segment):
+                cursor.execute(statement)
+        UsageMonth.objects.filter(tenant_id=tenant_id, period=period).update(counted_at=now)
+
+
+def clear_stale_mark(tenant_id: int, period: date) -> bool:
+    """Take the mark off a month that is about to be counted; return whether it was there.
+
+    The exclusive lock waits for deliveries on their way: those before it are seen by the count that follows, those
+    after it set the mark again.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, period)])
+        marked = UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=False)
+        return bool(marked.update(stale_since=None))
+
+
+def mark_stale(tenant_id: int, period: date, now: datetime) -> None:
+    """Ask for a month to be counted anew: its contract changed, or a count failed."""
+    UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=True).update(stale_since=now)
+
+
+def count_if_stale(tenant: Tenant, month: Period, now: datetime) -> bool:
+    """Count a tenant's month under each contract in force, if calls came since the last count; return whether it did.
+
+    A count that fails leaves the month stale.
+    """
+    if not clear_stale_mark(tenant.pk, month.starts_on):
+        return False
+    try:
+        for contract in Contract.objects.filter(tenant=tenant).select_related("tenant"):
+            try:
+                terms = terms_for(contract, month)
+            except NotInForce:
+                continue
+            count_month(tenant.pk, contract.pk, terms, now)
+    except BaseException:
+        mark_stale(tenant.pk, month.starts_on, now)
+        raise
+    return True
+
+
+def stale_months(limit: int) -> list[tuple[int, date]]:
+    """List the tenant and period of months to count, the longest waiting first."""
+    found = UsageMonth.objects.filter(stale_since__isnull=False).order_by("stale_since")
+    return list(found.values_list("tenant_id", "period")[:limit])
+
+
+def totals_of(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
+    """Read a month's totals in the engine's form."""
+    rows: list[Row] = []
+    uncovered: list[Uncovered] = []
+    found = UsageTotal.objects.filter(
+        tenant_id=tenant_id, contract_id=contract_id, period=terms.period.starts_on
+    ).order_by("segment", "clause", "meter", "day", "group", "cell")
+    for total in found:
+        cell = tuple((name, value) for name, value in json.loads(total.cell)) if total.cell else ()
+        if total.clause:
+            rows.append(
+                Row(
+                    segment=total.segment, clause=total.clause, on=total.day, group=total.group, cell=cell,
+                    calls=total.calls, talk_ms=total.talk_ms, billed_seconds=total.billed_seconds, value=total.value,
+                    histogram=tuple((number, calls) for number, calls in _pairs(total.histogram)),
+                )
+            )  # fmt: skip
+        else:
+            uncovered.append(
+                Uncovered(meter=total.meter, calls=total.calls, talk_ms=total.talk_ms, value=total.value, on=total.day)
+            )
+    return Totals(rows=tuple(rows), uncovered=tuple(uncovered), events=tuple(_events(tenant_id, terms)))
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What reached one local day: attempts, answered calls, seconds talked."""
+
+    day: date
+    calls: int
+    answered: int
+    talk_ms: int
+
+
+def days_of(tenant_id: int, terms: Terms) -> list[Day]:
+    """List the days of a month with usage, in order: every first leg that was counted, taken by a clause or not."""
+    found: list[Day] = []
+    for segment in terms.segments:
+        statement = SQL("SELECT {} AS day, count(*), count(answered_at), COALESCE(sum(talk_ms), 0)::int8 {} GROUP BY day ORDER BY day")
+        with connection.cursor() as cursor:
+            cursor.execute(statement.format(selectors.local_day(terms.zone), calls_of(tenant_id, terms, segment)))  # type: ignore[arg-type]
+            found += [Day(*row) for row in cursor.fetchall()]
+    return found
+
+
+def billed_seconds_by_day(tenant_id: int, contract_id: int, period: date) -> dict[date, int]:
+    """Map each day to the seconds that duration clauses billed."""
+    found = UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period)
+    return dict(found.values_list("day").annotate(Sum("billed_seconds")))
+
+
+# -- statements -------------------------------------------------------------------------------------------------------
+
+
+def _statements(tenant_id: int, contract_id: int, terms: Terms, segment: Segment) -> Iterator[Composable]:
+    """Build the statements that fill the totals of one segment: one for each meter."""
+    calls = calls_of(tenant_id, terms, segment)
+    head = SQL("{}, {}, {}::date, {}").format(
+        Literal(tenant_id), Literal(contract_id), Literal(terms.period.starts_on), Literal(segment.number)
+    )
+    for meter, takings in meters(segment.agreement).items():
+        if any(taking.rule and taking.rule.at_band_edge == "split" for taking in takings):
+            raise CannotCount("band_split", f"Clause {takings[0].clause} cuts calls at band edges, which is not counted yet.")
+        if takings[0].measure:
+            yield _measured(head, meter, takings[0], calls, segment)
+        elif takings[0].counter is not None:
+            for taking in takings:
+                yield _counter(head, meter, takings, taking, calls, terms.zone, segment)
+            if takings[0].needs_cover:
+                yield _counter_uncovered(head, meter, takings, calls, terms.zone, segment)
+        else:
+            yield _talk_or_calls(head, meter, takings, calls, terms.zone, segment)
+
+
+def calls_of(tenant_id: int, terms: Terms, segment: Segment) -> Composable:
+    """Give FROM and WHERE for the calls of a segment: first legs, not late, on the tenant's days."""
+    return SQL(
+        "FROM usage_call WHERE tenant_id = {} AND period = {}::date AND leg = 'a' AND NOT flags && '{{late}}' "
+        "AND started_at >= {}::timestamptz AND started_at < {}::timestamptz"
+    ).format(
+        Literal(tenant_id),
+        Literal(terms.period.starts_on),
+        Literal(midnight(segment.starts_on, terms.zone)),
+        Literal(midnight(segment.ends_on, terms.zone)),
+    )
+
+
+_INTO = SQL(
+    "INSERT INTO usage_usagetotal (tenant_id, contract_id, period, segment, meter, clause, day, \"group\", cell, calls, "
+    "talk_ms, billed_seconds, value, histogram) "
+)
+
+
+def _talk_or_calls(
+    head: Composable, meter: str, takings: tuple[Taking, ...], calls: Composable, zone: str, segment: Segment
+) -> Composable:
+    """Count calls and seconds of one meter in one pass: each call goes to the first clause that matches."""
+    agreement = segment.agreement
+    conditions = [selectors.takes(taking, agreement, zone) for taking in takings]
+
+    def by_clause(what: list[Composable], otherwise: Composable) -> Composable:
+        if all(each == what[0] for each in what) and what[0] == otherwise:
+            return otherwise
+        cases = [SQL("WHEN {} THEN {}").format(c, w) for c, w in zip(conditions, what, strict=True)]
+        return SQL("CASE {} ELSE {} END").format(SQL(" ").join(cases), otherwise)
+
+    empty, zero = SQL("''::text"), SQL("0::bigint")
+    considered = selectors.any_of([selectors.COUNTED[counts] for counts in sorted({t.counts for t in takings})])
+    if any(taking.counts == "transferred" for taking in takings) and takings[0].needs_cover:
+        considered = selectors.any_of([considered, selectors.COUNTED["answered"]])
+    if not takings[0].needs_cover:
+        considered = selectors.all_of([considered, selectors.any_of(conditions)])
+    columns = {
+        "clause": by_clause([Literal(taking.clause) for taking in takings], empty),
+        "day": selectors.local_day(zone),
+        "grp": by_clause([_group(t, segment, zone) for t in takings], empty),
+        "cell": by_clause([_cell(t, segment, zone) for t in takings], empty),
+        "talk": by_clause([selectors.counted_ms(t.rule) if t.rule else SQL("talk_ms") for t in takings], SQL("talk_ms")),
+        "billed": by_clause([selectors.billed_seconds(t.rule) if t.rule else zero for t in takings], zero),
+        "number": by_clause([_number(t) for t in takings], SQL("NULL::bigint")),
+    }
+    inner = SQL("SELECT {} {} AND {}").format(
+        SQL(", ").join([SQL("{} AS {}").format(each, SQL(name)) for name, each in columns.items()]), calls, considered
+    )
+    if not any(taking.histogram for taking in takings):
+        return _INTO + SQL(
+            "SELECT {}, {}, clause, day, grp, cell, count(*), sum(talk), sum(billed), 0, '[]' FROM ({}) AS taken "
+            "GROUP BY clause, day, grp, cell"
+        ).format(head, Literal(meter), inner)
+    return _INTO + SQL(
+        "SELECT {}, {}, clause, day, grp, cell, sum(n), sum(talk), sum(billed), 0, "
+        "COALESCE(jsonb_agg(jsonb_build_array(number, n) ORDER BY number) FILTER (WHERE number IS NOT NULL), '[]') "
+        "FROM (SELECT clause, day, grp, cell, number, count(*) AS n, sum(talk) AS talk, sum(billed) AS billed "
+        "FROM ({}) AS taken GROUP BY clause, day, grp, cell, number) AS counted GROUP BY clause, day, grp, cell"
+    ).format(head, Literal(meter), inner)
+
+
+def _number(taking: Taking) -> Composable:
+    """Give what the histogram of a clause counts calls by."""
+    if taking.rule is None or taking.histogram is None:
+        return SQL("NULL::bigint")
+    return selectors.billed_seconds(taking.rule) if taking.histogram == "billed" else selectors.counted_seconds(taking.rule)
+
+
+def _group(taking: Taking, segment: Segment, zone: str) -> Composable:
+    return selectors.dimension(taking.group_by, segment.agreement, zone) if taking.group_by else SQL("''::text")
+
+
+def _cell(taking: Taking, segment: Segment, zone: str) -> Composable:
+    if not taking.dimensions:
+        return SQL("''::text")
+    pairs = [
+        SQL("jsonb_build_array({}::text, {})").format(Literal(name), selectors.dimension(name, segment.agreement, zone))
+        for name in taking.dimensions
+    ]
+    return SQL("jsonb_build_array({})::text").format(SQL(", ").join(pairs))
+
+
+def _counter(
+    head: Composable, meter: str, takings: tuple[Taking, ...], taking: Taking, calls: Composable, zone: str, segment: Segment
+) -> Composable:
+    """Aggregate a counter of the calls one clause takes: sum, max, latest or distinct, or extremes within a window."""
+    value = SQL("(counters ->> {})").format(Literal(taking.counter))
+    number = SQL("{}::numeric").format(value)
+    day = SQL("{}::date").format(Literal(segment.starts_on)) if taking.aggregate == "distinct" else selectors.local_day(zone)
+    inner = SQL("SELECT {} AS day, {} AS grp, {} AS cell, talk_ms, started_at, {} AS number, {} AS text {} AND {}").format(
+        day,
+        _group(taking, segment, zone),
+        _cell(taking, segment, zone),
+        number,
+        value,
+        calls,
+        selectors.taken_first(takings, taking.clause, segment.agreement, zone),
+    )
+    aggregated = {
+        "sum": SQL("sum(number)"),
+        "max": SQL("max(number)"),
+        "latest": SQL("(array_agg(number ORDER BY started_at DESC))[1]"),
+        "distinct": SQL("count(DISTINCT text)"),
+    }[taking.aggregate or "sum"]
+    if taking.window:
+        inner = SQL(
+            "SELECT day, grp, cell, sum(talk_ms) AS talk_ms, sum(1) AS n, {}(number) AS number FROM ({}) AS each "
+            "GROUP BY day, grp, cell, date_trunc({}, started_at AT TIME ZONE {})"
+        ).format(SQL("min" if taking.window_takes == "min" else "max"), inner, Literal(taking.window), Literal(zone))
+        aggregated = SQL("sum(number)")
+    return _INTO + SQL(
+        "SELECT {}, {}, {}, day, grp, cell, {}, sum(talk_ms), 0, {}, '[]' FROM ({}) AS taken GROUP BY day, grp, cell"
+    ).format(head, Literal(meter), Literal(taking.clause), SQL("sum(n)" if taking.window else "count(*)"), aggregated, inner)
+
+
+def _counter_uncovered(
+    head: Composable, meter: str, takings: tuple[Taking, ...], calls: Composable, zone: str, segment: Segment
+) -> Composable:
+    nobody = SQL("NOT COALESCE({}, FALSE)").format(
+        selectors.any_of([selectors.takes(taking, segment.agreement, zone) for taking in takings])
+    )
+    name = Literal(takings[0].counter)
+    return _INTO + SQL(
+        "SELECT {}, {}, '', {} AS day, '', '', count(*), sum(talk_ms), 0, sum((counters ->> {})::numeric), '[]' {} "
+        "AND answered_at IS NOT NULL AND counters ? {} AND {} GROUP BY day"
+    ).format(head, Literal(meter), selectors.local_day(zone), name, calls, name, nobody)
+
+
+def _measured(head: Composable, meter: str, taking: Taking, calls: Composable, segment: Segment) -> Composable:
+    """Measure distinct robots or lines, or the most calls at once, over the whole segment."""
+    day = SQL("{}::date").format(Literal(segment.starts_on))
+    if taking.measure == "peak_concurrency":
+        # A call that ends at the instant another begins does not overlap it.
+        value = SQL(
+            "SELECT COALESCE(max(at_once), 0) FROM (SELECT sum(step) OVER (ORDER BY at, step) AS at_once FROM ("
+            "SELECT answered_at AS at, 1 AS step {0} AND answered_at IS NOT NULL UNION ALL "
+            "SELECT ended_at, -1 {0} AND answered_at IS NOT NULL) AS edges) AS load"
+        ).format(calls)
+    else:
+        column = SQL("robot" if taking.measure == "distinct_robots" else "line")
+        value = SQL("SELECT count(DISTINCT {0}) {1} AND {0} <> ''").format(column, calls)
+    return _INTO + SQL("SELECT {}, {}, {}, {}, '', '', count(*), COALESCE(sum(talk_ms), 0), 0, ({}), '[]' {}").format(
+        head, Literal(meter), Literal(taking.clause), day, value, calls
+    )
+
+
+def _events(tenant_id: int, terms: Terms) -> Iterator[Event]:
+    """List single events where a percentage price looks at each; they are read from the calls themselves."""
+    for segment in terms.segments:
+        for takings in meters(segment.agreement).values():
+            for taking in takings:
+                if taking.events and taking.counter is not None:
+                    statement = SQL("SELECT started_at, (counters ->> {})::numeric, {} {} AND {} ORDER BY started_at, call_id").format(
+                        Literal(taking.counter),
+                        _group(taking, segment, terms.zone),
+                        calls_of(tenant_id, terms, segment),
+                        selectors.taken_first(takings, taking.clause, segment.agreement, terms.zone),
+                    )
+                    with connection.cursor() as cursor:
+                        cursor.execute(statement)  # type: ignore[arg-type]
+                        for at, value, group in cursor.fetchall():
+                            yield Event(segment=segment.number, clause=taking.clause, at=at, value=value, group=group)
+
+
+def _pairs(histogram: Any) -> Iterator[tuple[Any, int]]:
+    for number, calls in histogram:
+        yield Decimal(number), calls
+

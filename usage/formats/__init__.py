@@ -1,0 +1,1 @@
+"""From bytes to call records: one file per sender's format."""

@@ -1,0 +1,127 @@
+"""A call record as every format hands it over, and the bounds it must keep."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+Code = Annotated[str, msgspec.Meta(max_length=64)]
+Number = Annotated[str, msgspec.Meta(max_length=64)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400_000)]
+MAX_AHEAD = timedelta(minutes=5)
+MAX_COUNTER = Decimal(10) ** 15
+
+
+class CallRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What a sender says of one leg of a call; the native format's fields, and the target of every other format.
+
+    Instants carry a zone. ``talk_ms`` is the whole answered time, the agent's part included; absent, it is the
+    difference of ``answered_at`` and ``ended_at``. ``agent_ms`` is the part after the transfer to a person.
+    """
+
+    call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    leg: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] = "a"
+    direction: Literal["inbound", "outbound"]
+    caller: Number = ""
+    callee: Number = ""
+    started_at: Instant
+    answered_at: Instant | None = None
+    ended_at: Instant
+    talk_ms: Milliseconds | None = None
+    reported_seconds: Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400)] | None = None
+    hangup_cause: Code = ""
+    region: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    robot: Code = ""
+    line: Code = ""
+    language: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    modules: Annotated[list[Code], msgspec.Meta(max_length=32)] = msgspec.field(default_factory=list)
+    counters: Annotated[dict[Code, Decimal], msgspec.Meta(max_length=32)] = msgspec.field(default_factory=dict)
+    transferred_at: Instant | None = None
+    agent_ms: Milliseconds = 0
+    labels: Annotated[dict[Code, Annotated[str, msgspec.Meta(max_length=256)]], msgspec.Meta(max_length=32)] = (
+        msgspec.field(default_factory=dict)
+    )
+
+    @property
+    def talked_ms(self) -> int:
+        """Return the answered time in milliseconds, to the nearest; 0 when nobody answered."""
+        if self.answered_at is None:
+            return 0
+        if self.talk_ms is not None:
+            return self.talk_ms
+        return ((self.ended_at - self.answered_at) // timedelta(microseconds=1) + 500) // 1000
+
+    @property
+    def content_hash(self) -> bytes:
+        """Return 16 bytes that equal those of another record exactly when both say the same."""
+        return hashlib.blake2b(_canonical(self), digest_size=16).digest()
+
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Why a record was not taken: a stable code, a sentence for a person, a JSON pointer into the record."""
+
+    code: str
+    detail: str
+    pointer: str = ""
+
+
+class Decoded(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a delivery: what was understood, or the fault; ``raw`` as it came; ``flags`` what was odd."""
+
+    raw: bytes
+    record: CallRecord | None = None
+    fault: Fault | None = None
+    call_id: str = ""
+    flags: Sequence[str] = ()
+
+
+def refusal_of(record: CallRecord, earliest: datetime, now: datetime) -> Fault | None:
+    """Return why a well-formed record cannot be true, or None.
+
+    ``earliest`` bounds how far back a tenant may report; a call starts at most five minutes ahead of ``now``.
+    """
+    if record.started_at > now + MAX_AHEAD:
+        return Fault("in_the_future", "The call starts more than 5 minutes ahead of our clock.", "/started_at")
+    if record.started_at < earliest:
+        return Fault("too_old", f"The call is older than this tenant may report ({earliest:%Y-%m-%d}).", "/started_at")
+    if record.ended_at < record.started_at:
+        return Fault("ends_before_start", "The call ends before it starts.", "/ended_at")
+    if record.ended_at - record.started_at > timedelta(days=7):
+        return Fault("too_long", "The call lasts longer than 7 days.", "/ended_at")
+    if record.answered_at is None:
+        if record.talk_ms:
+            return Fault("talk_without_answer", "There is talk time but no answered_at.", "/talk_ms")
+    elif not record.started_at <= record.answered_at <= record.ended_at:
+        return Fault("answered_outside", "answered_at is not between started_at and ended_at.", "/answered_at")
+    if record.agent_ms > record.talked_ms:
+        return Fault("agent_exceeds_talk", "agent_ms is more than the whole talk time.", "/agent_ms")
+    for name, value in record.counters.items():
+        if not (value.is_finite() and abs(value) < MAX_COUNTER):
+            return Fault("counter_out_of_bounds", "A counter is a number below 10^15.", f"/counters/{name}")
+    if "\x00" in repr_of_texts(record):
+        return Fault("nul_byte", "A text contains a NUL byte.", "")
+    return None
+
+
+def repr_of_texts(record: CallRecord) -> str:
+    """Join every text of a record, for a look at its characters."""
+    texts = (record.call_id, record.leg, record.caller, record.callee, record.hangup_cause, record.region,
+             record.robot, record.line, record.language)  # fmt: skip
+    return "".join((*texts, *record.modules, *record.counters, *record.labels, *record.labels.values()))
+
+
+def flags_of(record: CallRecord) -> list[str]:
+    """Name what is odd about a record that is taken all the same."""
+    if record.answered_at is None or record.talk_ms is None:
+        return []
+    clock_ms = (record.ended_at - record.answered_at) // timedelta(milliseconds=1)
+    return ["talk_differs_from_clock"] if abs(clock_ms - record.talk_ms) > 1500 else []

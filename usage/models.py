@@ -1,0 +1,171 @@
+"""What tenants used.
+
+The data plane: every primary key starts with ``tenant_id``, there are no triggers and no foreign keys into the
+control plane, calls are range-partitioned by the period they are billed in. The same schema shards by tenant.
+Every query names its tenant.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import CODE, Tenant, validate_zone
+
+
+class Source(models.Model):
+    """A switch or platform of a tenant that reports calls. Part of the control plane."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, verbose_name=_("tenant"), related_name="sources")
+    code = models.SlugField(_("code"), max_length=40, validators=[CODE])
+    zone = models.CharField(
+        _("time zone"),
+        max_length=60,
+        validators=[validate_zone],
+        help_text=_("For records that carry local times without a zone."),
+    )
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+        constraints = [models.UniqueConstraint(fields=["tenant", "code"], name="source_code_once")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Call(models.Model):
+    """One leg's record as accepted. Written by ``usage.ingestion`` with COPY, never through the ORM.
+
+    ``period`` is the first local day of the billing month, fixed at acceptance. ``caller`` and ``callee`` are masked;
+    ``caller_hash`` and ``callee_hash`` are keyed per tenant. ``content_hash`` tells a repetition from a conflict.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "source_id", "call_id", "leg", "period")
+    tenant_id = models.BigIntegerField()
+    source_id = models.BigIntegerField()
+    call_id = models.TextField()
+    leg = models.TextField()
+    period = models.DateField()
+    direction = models.TextField()
+    caller = models.TextField()
+    callee = models.TextField()
+    caller_hash = models.BinaryField()
+    callee_hash = models.BinaryField()
+    caller_number = models.TextField(null=True)  # noqa: DJ001 - null says "not kept", which is not an empty number
+    callee_number = models.TextField(null=True)  # noqa: DJ001 - likewise
+    started_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField()
+    talk_ms = models.BigIntegerField()
+    reported_seconds = models.IntegerField(null=True)
+    agent_ms = models.BigIntegerField()
+    transferred_at = models.DateTimeField(null=True)
+    hangup_cause = models.TextField()
+    region = models.TextField()
+    robot = models.TextField()
+    line = models.TextField()
+    language = models.TextField()
+    modules = ArrayField(models.TextField())
+    counters = models.JSONField()
+    labels = models.JSONField()
+    flags = ArrayField(models.TextField())
+    content_hash = models.BinaryField()
+    batch_id = models.UUIDField()
+    version = models.SmallIntegerField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        managed = False  # partitioned: usage/migrations says how
+        db_table = "usage_call"
+
+
+class Batch(models.Model):
+    """One delivery of records. received = accepted + duplicates + conflicts + rejected, always."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "id")
+    tenant_id = models.BigIntegerField()
+    id = models.UUIDField()
+    source_id = models.BigIntegerField()
+    format = models.CharField(max_length=20)
+    received_at = models.DateTimeField()
+    received = models.IntegerField()
+    accepted = models.IntegerField()
+    duplicates = models.IntegerField()
+    conflicts = models.IntegerField()
+    rejected = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    received=models.F("accepted") + models.F("duplicates") + models.F("conflicts") + models.F("rejected")
+                ),
+                name="batch_adds_up",
+            )
+        ]
+
+
+class Quarantined(models.Model):
+    """A record that could not be taken, kept as it came with a reason a person can act on."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "id")
+    tenant_id = models.BigIntegerField()
+    id = models.UUIDField()
+    batch_id = models.UUIDField()
+    source_id = models.BigIntegerField()
+    position = models.IntegerField()
+    call_id = models.TextField()
+    code = models.CharField(max_length=40)
+    detail = models.TextField()
+    pointer = models.TextField()
+    raw = models.BinaryField()
+    content_hash = models.BinaryField(null=True)
+    received_at = models.DateTimeField()
+
+
+class UsageMonth(models.Model):
+    """One tenant's billing month: whether its totals are stale, and whether it still takes calls."""
+
+    OPEN, FROZEN = "open", "frozen"
+
+    pk = models.CompositePrimaryKey("tenant_id", "period")
+    tenant_id = models.BigIntegerField()
+    period = models.DateField()
+    state = models.CharField(max_length=8, choices=[(OPEN, _("open")), (FROZEN, _("frozen"))], default=OPEN)
+    stale_since = models.DateTimeField(null=True)
+    counted_at = models.DateTimeField(null=True)
+    frozen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["stale_since"], name="stale_months", condition=models.Q(stale_since__isnull=False))
+        ]
+
+
+class UsageTotal(models.Model):
+    """What one clause took on one local day: recomputed whole and replaced, never incremented.
+
+    For example (tenant 3, contract 5, 2026-10-01, version "1", clause "talk", 2026-10-08, group "", cell ""):
+    412 calls, 30,118,042 ms talked, 33,360 s billed. ``clause`` "" is usage that no clause took, on ``meter``.
+    ``cell`` is JSON, pairs of dimension and value.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "tenant_id", "contract_id", "period", "segment", "clause", "meter", "day", "group", "cell"
+    )
+    tenant_id = models.BigIntegerField()
+    contract_id = models.BigIntegerField()
+    period = models.DateField()
+    segment = models.TextField()
+    clause = models.TextField()
+    meter = models.TextField()
+    day = models.DateField()
+    group = models.TextField()
+    cell = models.TextField()
+    calls = models.BigIntegerField()
+    talk_ms = models.BigIntegerField()
+    billed_seconds = models.BigIntegerField()
+    value = models.DecimalField(max_digits=30, decimal_places=6)
+    histogram = models.JSONField()
