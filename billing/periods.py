@@ -24,7 +24,9 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.ends_on <= self.starts_on:
-            raise InvalidPeriod("invalid_period", "Write an end after the start; the end is exclusive.", pointer="/ends_on")
+            raise InvalidPeriod(
+                "invalid_period", "Write an end after the start; the end is exclusive.", pointer="/ends_on"
+            )
 
     @property
     def days(self) -> int:
@@ -49,7 +51,9 @@ def midnight(day: date, zone: str) -> datetime:
     place = ZoneInfo(zone)
     local = datetime.combine(day, time(), place)
     instant = local.astimezone(UTC)
-    if instant.astimezone(place).date() < day or instant.astimezone(place).replace(tzinfo=None) != datetime.combine(day, time()):
+    if instant.astimezone(place).date() < day or instant.astimezone(place).replace(tzinfo=None) != datetime.combine(
+        day, time()
+    ):
         return _first_instant(day, place)
     return instant
 

@@ -24,8 +24,14 @@ class Piece(NamedTuple):
 
 
 def split_at_bands(
-    rule: DurationRule, started_at: datetime, talk_ms: int, zone: str,
-    bands: Sequence[Band], calendar: Calendar = NO_CALENDAR, *, reported_s: int | None = None,
+    rule: DurationRule,
+    started_at: datetime,
+    talk_ms: int,
+    zone: str,
+    bands: Sequence[Band],
+    calendar: Calendar = NO_CALENDAR,
+    *,
+    reported_s: int | None = None,
 ) -> tuple[Piece, ...]:
     """Cut a talk at band edges; each piece is billed by ``rule``, its excess taken from the next piece.
 

@@ -15,8 +15,19 @@ from billing.rating.terms import Name, Policies
 from billing.rating.totals import FORM, Pairs, Uncovered
 
 LineKind = Literal[
-    "usage", "recurring", "seat", "module", "service_level", "one_off", "package",
-    "factor", "credit", "discount", "true_up", "cap", "drawdown",
+    "usage",
+    "recurring",
+    "seat",
+    "module",
+    "service_level",
+    "one_off",
+    "package",
+    "factor",
+    "credit",
+    "discount",
+    "true_up",
+    "cap",
+    "drawdown",
 ]
 
 

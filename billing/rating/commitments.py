@@ -9,7 +9,7 @@ from fractions import Fraction
 from billing.rating.bill import Line, Reached, Step
 from billing.rating.exact import ONE, ZERO, exact, shown
 from billing.rating.ledger import Adjustment, Bucket, Ledger, post
-from billing.rating.steps import run
+from billing.rating.steps import days_step, run
 from billing.rating.terms import Cap, Commitment, Segment
 from billing.rating.totals import Totals
 
@@ -76,8 +76,13 @@ def cap_lines(ledger: Ledger, totals: Totals, spans: Spans) -> tuple[list[Line],
 
 
 def _cut(
-    ledger: Ledger, item: Commitment | Cap, segment: Segment, buckets: list[Bucket], above: Fraction,
-    most: tuple[Step, ...], before: Fraction,
+    ledger: Ledger,
+    item: Commitment | Cap,
+    segment: Segment,
+    buckets: list[Bucket],
+    above: Fraction,
+    most: tuple[Step, ...],
+    before: Fraction,
 ) -> list[Line]:
     base = sum((ledger.exact[bucket] for bucket in buckets), ZERO)
     over = max(base - max(run(most) - before, ZERO), ZERO)
@@ -122,7 +127,7 @@ def _amount_steps(ledger: Ledger, held: Held, *, prorated: bool) -> tuple[Step, 
             steps.append(Step("add", exact(item.amount) * share, f"days:{segment.days}/{days}"))
         else:
             steps.append(Step("start", exact(item.amount), "agreed"))
-            steps.extend([Step("multiply", share, "days")] if share != 1 else [])
+            steps.extend([days_step(share, days)] if share != 1 else [])
     return tuple(steps)
 
 
@@ -132,7 +137,7 @@ def _least_steps(
     prorated = held[-1][0].agreement.policies.prorate_commitment
     steps = [*_amount_steps(ledger, held, prorated=prorated)]
     if prorated and span.share != 1:
-        steps.append(Step("multiply", span.share, "days"))
+        steps.append(Step("multiply", span.share, "cycle_share"))
     if before:
         steps.append(Step("subtract", before, "to_date"))
     steps.extend(Step("subtract", amount, f"clause:{code}") for code, amount in base)
@@ -141,4 +146,3 @@ def _least_steps(
 
 def _to_date(totals: Totals, code: str) -> Fraction:
     return sum((exact(each.amount) for each in totals.to_date if each.code == code), ZERO)
-

@@ -94,17 +94,26 @@ def _takings(agreement: Agreement) -> Iterator[Taking]:
 def _usage(clause: UsageClause) -> Taking:
     meter = f"{clause.code}!" if clause.on_top else meter_of(clause)
     common = Taking(
-        clause=clause.code, meter=meter, select=clause.select, group_by=clause.group_by,
+        clause=clause.code,
+        meter=meter,
+        select=clause.select,
+        group_by=clause.group_by,
         dimensions=clause.price.dimensions if isinstance(clause.price, Matrix) else (),
-        histogram=histogram_of(clause), events=isinstance(clause.price, Percentage) and clause.price.by_event,
+        histogram=histogram_of(clause),
+        events=isinstance(clause.price, Percentage) and clause.price.by_event,
     )
     if isinstance(clause, DurationClause):
         return replace(common, rule=clause.rule)
     if isinstance(clause, CallsClause):
         return replace(common, counts=clause.counts, by_day=clause.limit_per_day is not None)
     return replace(
-        common, counter=clause.counter, aggregate=clause.aggregate, window=clause.window,
-        window_takes=clause.window_takes, scale=clause.scale, by_day=clause.aggregate == "latest",
+        common,
+        counter=clause.counter,
+        aggregate=clause.aggregate,
+        window=clause.window,
+        window_takes=clause.window_takes,
+        scale=clause.scale,
+        by_day=clause.aggregate == "latest",
     )
 
 

@@ -57,13 +57,24 @@ def difference(earlier: Bill, later: Bill) -> Difference:
         raise NotComparable("not_comparable", "Compare two bills of the same month, currency and tax setting.")
     before = {line.key: line for line in earlier.lines if line.period == period}
     after = {line.key: line for line in later.lines if line.period == period}
-    lines = [found for key in [*after, *(key for key in before if key not in after)]
-             for found in _changes(before.get(key), after.get(key))]
+    lines = [
+        found
+        for key in [*after, *(key for key in before if key not in after)]
+        for found in _changes(before.get(key), after.get(key))
+    ]
     taxes = _tax_changes(earlier, later, period)
     tax = sum((row.tax for row in taxes), Decimal(0))
     net = sum((row.net for row in taxes), Decimal(0))
-    return Difference(currency=later.currency, period=period, inclusive=later.inclusive, lines=tuple(lines),
-                      taxes=taxes, net=net, tax=tax, total=net + tax)
+    return Difference(
+        currency=later.currency,
+        period=period,
+        inclusive=later.inclusive,
+        lines=tuple(lines),
+        taxes=taxes,
+        net=net,
+        tax=tax,
+        total=net + tax,
+    )
 
 
 def _changes(before: Line | None, after: Line | None) -> list[Line]:
@@ -82,11 +93,18 @@ def _change(before: Line | None, after: Line | None) -> Line | None:
     if model is None or old == new:
         return None
     amount = new[0] - old[0]
-    steps = (Step("start", exact(new[0]), "rated_again"), Step("subtract", exact(old[0]), "already_billed"),
-             Step("round", Fraction(-int(amount.as_tuple().exponent)), "half-up"))
+    steps = (
+        Step("start", exact(new[0]), "rated_again"),
+        Step("subtract", exact(old[0]), "already_billed"),
+        Step("round", Fraction(-int(amount.as_tuple().exponent)), "half-up"),
+    )
     return replace(
-        model, amount=amount, steps=steps, quantity_used=_less(new[1], old[1]),
-        quantity_billed=_less(new[2], old[2]), unrounded=(after.unrounded if after else 0) - (before.unrounded if before else Fraction(0)),
+        model,
+        amount=amount,
+        steps=steps,
+        quantity_used=_less(new[1], old[1]),
+        quantity_billed=_less(new[2], old[2]),
+        unrounded=(after.unrounded if after else 0) - (before.unrounded if before else Fraction(0)),
     )
 
 

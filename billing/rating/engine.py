@@ -48,10 +48,12 @@ def rate(terms: Terms, totals: Totals, settled: Iterable[Difference] = ()) -> Bi
     carried = tuple(settled)
     _check_settled(terms, carried)
     return _bill(
-        terms, lines + [line for each in carried for line in each.lines],
+        terms,
+        lines + [line for each in carried for line in each.lines],
         taxes + tuple(row for each in carried for row in each.taxes),
         uncovered=(*totals.uncovered, *(each for context in contexts for each in context.uncovered)),
-        balances=balances_after(pools, contexts[-1]), reached=(*committed, *capped),
+        balances=balances_after(pools, contexts[-1]),
+        reached=(*committed, *capped),
     )
 
 
@@ -59,16 +61,25 @@ def _bill(terms: Terms, lines: list[Line], taxes: tuple[TaxRow, ...], **rest: tu
     net = sum((row.net for row in taxes), Decimal(0))
     tax = sum((row.tax for row in taxes), Decimal(0))
     return Bill(
-        currency=terms.currency, period=terms.period, zone=terms.zone, lines=tuple(lines), taxes=taxes, net=net,
-        tax=tax, total=net + tax, inclusive=terms.segments[0].agreement.tax.inclusive,
-        segments=tuple(_ruled_by(terms, index) for index in range(len(terms.segments))), **rest,  # type: ignore[arg-type]
+        currency=terms.currency,
+        period=terms.period,
+        zone=terms.zone,
+        lines=tuple(lines),
+        taxes=taxes,
+        net=net,
+        tax=tax,
+        total=net + tax,
+        inclusive=terms.segments[0].agreement.tax.inclusive,
+        segments=tuple(_ruled_by(terms, index) for index in range(len(terms.segments))),
+        **rest,  # type: ignore[arg-type]
     )
 
 
 def _ruled_by(terms: Terms, index: int) -> RuledBy:
     segment = terms.segments[index]
-    return RuledBy(segment.number, segment.starts_on, segment.ends_on, segment.days, terms.period.days,
-                   segment.agreement.policies)
+    return RuledBy(
+        segment.number, segment.starts_on, segment.ends_on, segment.days, terms.period.days, segment.agreement.policies
+    )
 
 
 def _contexts(terms: Terms, totals: Totals) -> list[Context]:
@@ -88,7 +99,9 @@ def _rows(terms: Terms, totals: Totals) -> dict[str, dict[str, list[Row]]]:
     found: dict[str, dict[str, list[Row]]] = {}
     for index, row in enumerate(totals.rows):
         if (row.segment, row.clause) not in known:
-            raise InvalidTerms(f'Count again: version {row.segment} has no clause "{row.clause}".', pointer=f"/rows/{index}/clause")
+            raise InvalidTerms(
+                f'Count again: version {row.segment} has no clause "{row.clause}".', pointer=f"/rows/{index}/clause"
+            )
         found.setdefault(row.segment, {}).setdefault(row.clause, []).append(row)
     return found
 
@@ -124,8 +137,12 @@ def _spans(context: Context) -> Spans:
 def _taxes(terms: Terms, lines: list[Line]) -> tuple[TaxRow, ...]:
     policies = terms.segments[-1].agreement.policies
     return tax_rows(
-        lines, terms.currency, inclusive=terms.segments[0].agreement.tax.inclusive,
-        per_line=policies.round_order == "tax_per_line", mode=policies.rounding, period=terms.period.label,
+        lines,
+        terms.currency,
+        inclusive=terms.segments[0].agreement.tax.inclusive,
+        per_line=policies.round_order == "tax_per_line",
+        mode=policies.rounding,
+        period=terms.period.label,
     )
 
 
@@ -134,5 +151,3 @@ def _check_settled(terms: Terms, settled: tuple[Difference, ...]) -> None:
     for each in settled:
         if (each.currency, each.inclusive) != (terms.currency, inclusive) or each.period == terms.period.label:
             raise NotComparable("not_comparable", "Settle earlier months of the same currency and tax setting only.")
-
-

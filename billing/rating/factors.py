@@ -26,12 +26,16 @@ def factor_lines(ledger: Ledger, totals: Totals) -> list[Line]:
 
 def _factors(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> Iterator[Adjustment]:
     for factor, segments in merged(ledger, "factors"):
-        rate = factor.rate if factor.rate is not None else reached_rate(factor, measured(totals, factor.measure, segments))
+        rate = (
+            factor.rate if factor.rate is not None else reached_rate(factor, measured(totals, factor.measure, segments))
+        )
         if rate is not None:
             buckets = ledger.chosen(segments, factor.of, "discountable")
             effect = {bucket: before[bucket] * exact(rate) for bucket in buckets if before[bucket]}
             if any(effect.values()):
-                yield Adjustment(factor, "factor", segments[0].number, effect, _percent(before, effect, exact(rate)), unit_price=rate)
+                yield Adjustment(
+                    factor, "factor", segments[0].number, effect, _percent(before, effect, exact(rate)), unit_price=rate
+                )
 
 
 def reached_rate(factor: Factor, level: Decimal | None) -> Decimal | None:
@@ -117,8 +121,11 @@ def _taken(
     else:
         parts = percent_parts(discount.tiers, base, discount.scheme)
         taken = min(sum((part.amount for part in parts), ZERO), base)
-        steps = parts[0].steps if len(parts) == 1 and discount.scheme == "volume" else (
-            Step("sum", None, "tiers", SHOWN_UNIT, tuple((part.suffix, part.amount) for part in parts)),)
+        steps = (
+            parts[0].steps
+            if len(parts) == 1 and discount.scheme == "volume"
+            else (Step("sum", None, "tiers", SHOWN_UNIT, tuple((part.suffix, part.amount) for part in parts)),)
+        )
         steps = (*steps, Step("at_most", base, "subtotal"))
     if discount.maximum is not None and taken > discount.maximum:
         taken, steps = exact(discount.maximum), (*steps, Step("at_most", exact(discount.maximum), "maximum"))

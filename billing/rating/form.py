@@ -152,7 +152,12 @@ def _instant(document: Json, pointer: str) -> datetime:
 
 
 SCALARS: dict[Any, Reader] = {
-    str: _text, int: _whole, bool: _flag, Decimal: decimal_of, Fraction: fraction_of, date: _day,
+    str: _text,
+    int: _whole,
+    bool: _flag,
+    Decimal: decimal_of,
+    Fraction: fraction_of,
+    date: _day,
     datetime: _instant,
 }
 
@@ -236,7 +241,8 @@ def _record(shape: Any) -> Reader:
         _refuse_strangers(set(document) - set(known) - kinds, known, pointer)
         members = {
             name: reader_of(hints[name])(document[name], f"{pointer}/{escaped(name)}")
-            for name in known if name in document
+            for name in known
+            if name in document
         }
         _refuse_gaps(known, members, pointer)
         try:
@@ -251,7 +257,9 @@ def _refuse_strangers(strangers: set[str], known: Mapping[str, Any], pointer: st
     for stranger in sorted(map(str, strangers)):
         near = difflib.get_close_matches(stranger, known, 1)
         hint = f'Did you mean "{near[0]}"?' if near else f"Known members: {', '.join(known)}."
-        raise InvalidTerms(f'Nothing is called "{stranger[:60]}" here. {hint}', pointer=f"{pointer}/{escaped(stranger)}")
+        raise InvalidTerms(
+            f'Nothing is called "{stranger[:60]}" here. {hint}', pointer=f"{pointer}/{escaped(stranger)}"
+        )
 
 
 def _refuse_gaps(known: Mapping[str, Any], members: Mapping[str, Any], pointer: str) -> None:

@@ -143,10 +143,21 @@ def _line(
     if adjustment.number != ledger.terms.segments[0].number:
         key += f"@{adjustment.number}"
     return Line(
-        key=key, kind=adjustment.kind, code=adjustment.item.code, name=adjustment.item.name,
-        reference=adjustment.item.reference, version=adjustment.number, period=ledger.terms.period.label,
-        amount=amount, unrounded=exact, tax_rate=tax, unit=adjustment.unit, unit_price=adjustment.unit_price,
-        quantity_used=adjustment.quantity, quantity_billed=adjustment.quantity, steps=steps,
+        key=key,
+        kind=adjustment.kind,
+        code=adjustment.item.code,
+        name=adjustment.item.name,
+        reference=adjustment.item.reference,
+        version=adjustment.number,
+        period=ledger.terms.period.label,
+        amount=amount,
+        unrounded=exact,
+        tax_rate=tax,
+        unit=adjustment.unit,
+        unit_price=adjustment.unit_price,
+        quantity_used=adjustment.quantity,
+        quantity_billed=adjustment.quantity,
+        steps=steps,
     )
 
 

@@ -1,5 +1,6 @@
 """Price a quantity: amount and parts, each part with its arithmetic. Nothing is rounded here but what a
-contract rounds per call."""
+contract rounds per call.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +81,16 @@ def _per_unit(price: PerUnit, quantity: Fraction) -> Part:
     if each is None:
         return Part("", quantity, quantity * unit_price, (Step("multiply", unit_price, "price"),), price.price)
     rounded = exact(round_to(unit_price, each.places, each.mode))
-    steps = (Step("each", None, "round_each_call", "", (("1", quantity),), (
-        Step("multiply", unit_price, "price"), Step("round", exact(each.places), each.mode))),)
+    steps = (
+        Step(
+            "each",
+            None,
+            "round_each_call",
+            "",
+            (("1", quantity),),
+            (Step("multiply", unit_price, "price"), Step("round", exact(each.places), each.mode)),
+        ),
+    )
     return Part("", quantity, quantity * rounded, steps, price.price)
 
 
@@ -91,8 +100,13 @@ def _blocks(price: Block, quantity: Fraction, start: Fraction) -> Part:
     blocks = (ceil_to(start + quantity, size) - opened) / size
     before = (Step("add", start, "position"),) if start else ()
     after = (Step("subtract", opened / size, "position"),) if opened else ()
-    steps = (*before, Step("round_up", size, "block"), Step("divide", size, "block_size", "block"), *after,
-             Step("multiply", unit_price, "price"))
+    steps = (
+        *before,
+        Step("round_up", size, "block"),
+        Step("divide", size, "block_size", "block"),
+        *after,
+        Step("multiply", unit_price, "price"),
+    )
     return Part("", blocks, blocks * unit_price, steps, price.price, unit="block")
 
 
@@ -167,8 +181,11 @@ def price_calls(price: PerUnit | Elapsed, histogram: Histogram, per_s: int = 60)
 
 
 def _rounded_calls(price: PerUnit, each: RoundEachCall, calls: list[tuple[Fraction, int]], per_s: int) -> Part:
-    inner = (Step("divide", Fraction(per_s), "per_s"), Step("multiply", exact(price.price), "price"),
-             Step("round", Fraction(each.places), each.mode))
+    inner = (
+        Step("divide", Fraction(per_s), "per_s"),
+        Step("multiply", exact(price.price), "price"),
+        Step("round", Fraction(each.places), each.mode),
+    )
     pairs = tuple((str(seconds), Fraction(count)) for seconds, count in calls)
     amount = sum((run(inner, seconds) * count for seconds, count in calls), ZERO)
     quantity = sum((seconds * count for seconds, count in calls), ZERO) / per_s
@@ -183,11 +200,23 @@ def _elapsed_parts(price: Elapsed, calls: list[tuple[Fraction, int]], per_s: int
         seconds = sum((run(inner, s) * n for s, n in pairs), ZERO)
         if seconds or number == 1:
             unit_price = exact(part.price)
-            steps = (Step("each", None, "elapsed", "second", tuple((str(s), Fraction(n)) for s, n in pairs), inner),
-                     Step("divide", Fraction(per_s), "per_s"), Step("multiply", unit_price, "price"))
+            steps = (
+                Step("each", None, "elapsed", "second", tuple((str(s), Fraction(n)) for s, n in pairs), inner),
+                Step("divide", Fraction(per_s), "per_s"),
+                Step("multiply", unit_price, "price"),
+            )
             upper = None if part.up_to_s is None else Decimal(part.up_to_s)
-            parts.append(Part(f"part-{number}", seconds / per_s, seconds / per_s * unit_price, steps, part.price,
-                              Decimal(lower), upper))
+            parts.append(
+                Part(
+                    f"part-{number}",
+                    seconds / per_s,
+                    seconds / per_s * unit_price,
+                    steps,
+                    part.price,
+                    Decimal(lower),
+                    upper,
+                )
+            )
         lower = part.up_to_s or 0
     return parts
 
@@ -211,7 +240,7 @@ def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fracti
             continue
         bound = exact(limit) * share
         if (name == "minimum" and amount < bound) or (name == "maximum" and amount > bound):
-            prorated = () if share == 1 else (Step("multiply", share, "days"),)
+            prorated = () if share == 1 else (Step("multiply", share, "share"),)
             steps = (Step("start", exact(limit), name), *prorated, Step("subtract", amount, "priced"))
             parts = [*parts, Part(name, ONE, bound - amount, steps, limit, unit="once")]
             amount = bound

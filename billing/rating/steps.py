@@ -18,6 +18,11 @@ def run(steps: tuple[Step, ...], value: Fraction = ZERO) -> Fraction:
     return value
 
 
+def days_step(share: Fraction, of_days: int) -> Step:
+    """Multiply by the part of a month or cycle that is owed, and remember it as days: 15/30."""
+    return Step("multiply", share, f"days:{share * of_days}/{of_days}")
+
+
 def _number(step: Step) -> Fraction:
     if step.value is None:
         raise ValueError(f"the step {step.op} lacks its number")
@@ -25,7 +30,7 @@ def _number(step: Step) -> Fraction:
 
 
 def _round(step: Step, value: Fraction) -> Fraction:
-    return Fraction(round_to(value, int(_number(step)), cast(RoundingMode, step.note)))
+    return Fraction(round_to(value, int(_number(step)), cast("RoundingMode", step.note)))
 
 
 def _sum(step: Step, value: Fraction) -> Fraction:

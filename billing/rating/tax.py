@@ -11,8 +11,13 @@ from billing.rating.exact import exact
 
 
 def tax_rows(
-    lines: Iterable[Line], currency: str, *, inclusive: bool, per_line: bool = False,
-    mode: RoundingMode = "half-up", period: str = "",
+    lines: Iterable[Line],
+    currency: str,
+    *,
+    inclusive: bool,
+    per_line: bool = False,
+    mode: RoundingMode = "half-up",
+    period: str = "",
 ) -> tuple[TaxRow, ...]:
     """Give net and tax of every rate, highest rate first.
 
@@ -23,14 +28,26 @@ def tax_rows(
     for line in lines:
         amounts.setdefault(line.tax_rate, []).append(line.amount)
     return tuple(
-        _row(rate, amounts[rate] if per_line else [sum(amounts[rate], Decimal(0))], sum(amounts[rate], Decimal(0)),
-             currency, inclusive, mode, period)
+        _row(
+            rate,
+            amounts[rate] if per_line else [sum(amounts[rate], Decimal(0))],
+            sum(amounts[rate], Decimal(0)),
+            currency,
+            inclusive,
+            mode,
+            period,
+        )
         for rate in sorted(amounts, reverse=True)
     )
 
 
 def _row(
-    rate: Decimal, taxed: Sequence[Decimal], whole: Decimal, currency: str, inclusive: bool, mode: RoundingMode,
+    rate: Decimal,
+    taxed: Sequence[Decimal],
+    whole: Decimal,
+    currency: str,
+    inclusive: bool,
+    mode: RoundingMode,
     period: str,
 ) -> TaxRow:
     share = exact(rate) / (1 + exact(rate)) if inclusive else exact(rate)

@@ -75,9 +75,7 @@ def _unused_part(tiers: Sequence[Tier], start: Fraction) -> Part:
     return Part(f"tier-{number}", ZERO, ZERO, (Step("multiply", exact(tier.price), "price"),), tier.price)
 
 
-def volume_part(
-    tiers: Sequence[Tier], quantity: Fraction, start: Fraction = ZERO, *, zero_flat: bool = False
-) -> Part:
+def volume_part(tiers: Sequence[Tier], quantity: Fraction, start: Fraction = ZERO, *, zero_flat: bool = False) -> Part:
     """Price the whole quantity at the tier that holds it (with ``start``); its flat fee is owed at first use."""
     number, tier = holding_tier(tiers, start + quantity)
     price = exact(tier.price)

@@ -65,4 +65,6 @@ def _order(row: Row) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 
 
 def _refused(clause: CallsClause, each: Used) -> Uncovered:
-    return Uncovered("calls", int(each.raw), 0, each.row.value, each.row.on, each.row.cell, f"beyond_limit:{clause.code}")
+    return Uncovered(
+        "calls", int(each.raw), 0, each.row.value, each.row.on, each.row.cell, f"beyond_limit:{clause.code}"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from billing.money import decimals_of, round_to
 from billing.periods import Period, period_containing
 from billing.rating.bill import Evidence, Line, LineKind, Step
 from billing.rating.exact import ONE, ZERO, shown
+from billing.rating.steps import days_step
 from billing.rating.terms import Agreement, ClauseHead, Segment, Terms
 from billing.rating.tiers import Part
 from billing.rating.totals import Pairs, Row, Totals, Uncovered
@@ -65,11 +67,25 @@ class Context:
         """Give the part of a monthly allowance that this segment has."""
         return self.share if self.policies.prorate_allowance else ONE
 
+    @property
+    def included_note(self) -> str:
+        """Say in a step whether an allowance was prorated, and by how many days."""
+        return "included" if self.allowance_share() == 1 else f"included:{self.segment.days}/{self.period.days}"
+
     def month_share(self, starts_on: date, ends_on: date) -> Fraction:
         """Give the part of the month between two dates, by the proration policy's way to count days."""
         if self.policies.proration == "thirty_days":
             return Fraction(self._thirtieths(ends_on) - self._thirtieths(starts_on), 30)
         return Fraction((ends_on - starts_on).days, self.period.days)
+
+    @property
+    def days_of_month(self) -> int:
+        """Count the days that a month has by the proration policy."""
+        return 30 if self.policies.proration == "thirty_days" else self.period.days
+
+    def days_step(self, share: Fraction) -> Step:
+        """Multiply by the part of the month that is owed, printed as 15/30."""
+        return days_step(share, self.days_of_month)
 
     def _thirtieths(self, day: date) -> int:
         if day == self.period.ends_on:
@@ -99,20 +115,43 @@ class Context:
         return self.month_share(self.segment.starts_on, self.segment.ends_on)
 
     def line(
-        self, clause: ClauseHead, kind: LineKind, part: Part, *, head: Sequence[Step] = (), unit: str = "",
-        used: Fraction | None = None, evidence: Evidence | None = None, group: str = "", cell: Pairs = (),
+        self,
+        clause: ClauseHead,
+        kind: LineKind,
+        part: Part,
+        *,
+        head: Sequence[Step] = (),
+        unit: str = "",
+        used: Fraction | None = None,
+        evidence: Evidence | None = None,
+        group: str = "",
+        cell: Pairs = (),
         suffix: str = "",
     ) -> Line:
         """Print one part of a clause's price as a line, rounded here and nowhere else."""
         tax = self.agreement.tax.rate if clause.tax is None else clause.tax
         billed = shown(part.quantity)
         return Line(
-            key=self.key(clause.code, group, cell, suffix, part.suffix), kind=kind, code=clause.code,
-            name=clause.name, reference=clause.reference, version=self.segment.number, period=self.period.label,
-            amount=round_to(part.amount, self.places, self.mode), unrounded=part.amount, tax_rate=tax,
-            unit=part.unit or unit, quantity_used=billed if used is None else shown(used), quantity_billed=billed,
-            unit_price=part.unit_price, tier_from=part.tier_from, tier_to=part.tier_to, group=group, cell=cell,
-            steps=(*head, *part.steps, self.rounding), evidence=evidence,
+            key=self.key(clause.code, group, cell, suffix, part.suffix),
+            kind=kind,
+            code=clause.code,
+            name=clause.name,
+            reference=clause.reference,
+            version=self.segment.number,
+            period=self.period.label,
+            amount=round_to(part.amount, self.places, self.mode),
+            unrounded=part.amount,
+            tax_rate=tax,
+            unit=part.unit or unit,
+            quantity_used=billed if used is None else shown(used),
+            quantity_billed=billed,
+            unit_price=part.unit_price,
+            tier_from=part.tier_from,
+            tier_to=part.tier_to,
+            group=group,
+            cell=cell,
+            steps=(*head, *part.steps, self.rounding),
+            evidence=evidence,
         )
 
     def key(self, code: str, group: str = "", cell: Pairs = (), *suffixes: str) -> str:
@@ -128,3 +167,10 @@ class Context:
 def months_between(first: date, second: date) -> int:
     """Count months between the first days of two billing months."""
     return (second.year - first.year) * 12 + second.month - first.month
+
+
+def prorate(amount: Decimal | Fraction | int, days: int, of: int) -> Fraction:
+    """Give the part of an amount for ``days`` of the ``of`` days of the whole month, unrounded."""
+    if not 0 <= days <= of:
+        raise ValueError("write days from 0 to the days of the month")
+    return Fraction(amount) * Fraction(days, of)

@@ -80,7 +80,9 @@ def _demands(contexts: list[Context], pools: list[Pool]) -> Iterator[Demand]:
     """List usage beyond the allowance, which the earliest rows use up. A row without a day is dated on the last."""
     for context in contexts:
         for clause in context.agreement.clauses:
-            if isinstance(clause, (DurationClause, CallsClause, FeatureClause)) and any(_factor(p, clause.code) for p in pools):
+            if isinstance(clause, (DurationClause, CallsClause, FeatureClause)) and any(
+                _factor(p, clause.code) for p in pools
+            ):
                 used, metering = usage_of(clause, context)
                 scale = _units_per_raw(metering)
                 allowance = exact(metering.included) * context.allowance_share()
@@ -104,8 +106,12 @@ def _units_per_raw(metering: Metering) -> Fraction:
 def _worth(ledger: Ledger, contexts: list[Context], drawn: Drawn, pools: list[Pool]) -> Iterator[Adjustment]:
     """Value what was drawn at its share of the clause's net, and share that among the purchases."""
     nets = dict(ledger.exact)
-    shares = {key: _share_saved(context, key[1], rows) for key, rows in drawn.items()
-              for context in contexts if context.segment.number == key[0]}
+    shares = {
+        key: _share_saved(context, key[1], rows)
+        for key, rows in drawn.items()
+        for context in contexts
+        if context.segment.number == key[0]
+    }
     for place, pool in enumerate(pools):
         effect: dict[Bucket, Fraction] = {}
         for key, units in pool.by_clause.items():
@@ -116,8 +122,16 @@ def _worth(ledger: Ledger, contexts: list[Context], drawn: Drawn, pools: list[Po
         if pool.drawn and pool.clause.unit != "money":
             parts = tuple((bucket.code, amount) for bucket, amount in effect.items())
             steps = (Step("sum", None, "covered", "currency", parts),)
-            yield Adjustment(pool.clause, "drawdown", pool.number, effect or _nowhere(ledger, pool), steps,
-                             _suffix(pools, place), pool.clause.unit, shown(pool.drawn))
+            yield Adjustment(
+                pool.clause,
+                "drawdown",
+                pool.number,
+                effect or _nowhere(ledger, pool),
+                steps,
+                _suffix(pools, place),
+                pool.clause.unit,
+                shown(pool.drawn),
+            )
 
 
 def _nowhere(ledger: Ledger, pool: Pool) -> dict[Bucket, Fraction]:
@@ -142,8 +156,11 @@ def _share_saved(context: Context, code: str, rows: dict[int, Fraction]) -> Frac
     used, metering = usage_of(clause, context)
     scale = _units_per_raw(metering)
     price = clause.price
-    if isinstance(price, Elapsed) or (isinstance(price, PerUnit) and price.round_each_call) or (
-            isinstance(price, Percentage)):
+    if (
+        isinstance(price, Elapsed)
+        or (isinstance(price, PerUnit) and price.round_each_call)
+        or (isinstance(price, Percentage))
+    ):
         whole = sum((each.raw * scale for each in used), ZERO)
         return sum(rows.values(), ZERO) / whole
     rest = [Used(each.raw - rows.get(place, ZERO) / scale, each.row) for place, each in enumerate(used)]
@@ -173,9 +190,10 @@ def _money(ledger: Ledger, contexts: list[Context], pool: Pool, suffix: str) -> 
     if drawn <= 0:
         return []
     pool.drawn += drawn * factor
-    steps = (Step("sum", None, "covered", "currency", ledger.by_clause(nets, printed=True)),
-             Step("at_most", drawn, "balance"), Step("multiply", Fraction(-1), "drawn"))
+    steps = (
+        Step("sum", None, "covered", "currency", ledger.by_clause(nets, printed=True)),
+        Step("at_most", drawn, "balance"),
+        Step("multiply", Fraction(-1), "drawn"),
+    )
     effect = {bucket: -net * drawn / owed for bucket, net in nets.items()}
     return post(ledger, Adjustment(pool.clause, "drawdown", pool.number, effect, steps, suffix, "money", shown(drawn)))
-
-

@@ -31,6 +31,15 @@ def _uses(clause: ModuleClause, context: Context) -> list[Line]:
     priced = bounded(clause.use_price, parts_of(clause.use_price, calls, ZERO))
     head = (Step("start", calls, "used", "call"),)
     return [
-        context.line(clause, "module", part, head=() if part.steps[0].op == "start" else head, unit="call",
-                     used=part.quantity, evidence=evidence, suffix="use") for part in priced.parts
+        context.line(
+            clause,
+            "module",
+            part,
+            head=() if part.steps[0].op == "start" else head,
+            unit="call",
+            used=part.quantity,
+            evidence=evidence,
+            suffix="use",
+        )
+        for part in priced.parts
     ]

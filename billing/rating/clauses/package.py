@@ -44,12 +44,15 @@ def lines(clause: PackageClause, context: Context) -> list[Line]:
         share = context.fee_share(clause.code)
         if not share:
             return []
-        tail = () if share == 1 else (Step("multiply", share, "days"),)
+        tail = () if share == 1 else (context.days_step(share),)
         steps = (Step("start", exact(1), "quantity"), Step("multiply", price, "price"), *tail)
         part = Part("", exact(1), price * share, steps, clause.price)
         return [context.line(clause, "package", part, unit="month")]
-    bought = [b for b in context.totals.balances if b.package == clause.code
-              and context.segment.starts_on <= b.bought_on < context.segment.ends_on]
+    bought = [
+        b
+        for b in context.totals.balances
+        if b.package == clause.code and context.segment.starts_on <= b.bought_on < context.segment.ends_on
+    ]
     if not bought:
         return []
     steps = (Step("start", exact(len(bought)), "quantity"), Step("multiply", price, "price"))
@@ -113,7 +116,15 @@ def balances_after(pools: list[Pool], context: Context) -> tuple[BalanceAfter, .
     for pool in pools:
         lost = pool.expires_on is not None and pool.expires_on <= context.period.ends_on
         left = shown(pool.left)
-        found.append(BalanceAfter(
-            pool.clause.code, pool.bought_on, shown(pool.drawn), shown(ZERO) if lost else left, pool.clause.unit,
-            pool.expires_on, left if lost else shown(ZERO)))
+        found.append(
+            BalanceAfter(
+                pool.clause.code,
+                pool.bought_on,
+                shown(pool.drawn),
+                shown(ZERO) if lost else left,
+                pool.clause.unit,
+                pool.expires_on,
+                left if lost else shown(ZERO),
+            )
+        )
     return tuple(found)

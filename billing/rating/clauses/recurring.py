@@ -10,6 +10,7 @@ from billing.periods import Period, period_containing
 from billing.rating.bill import Line, Step
 from billing.rating.clauses.context import CYCLE_MONTHS, Context
 from billing.rating.exact import ONE, exact
+from billing.rating.steps import days_step
 from billing.rating.terms import RecurringClause
 from billing.rating.tiers import Part
 
@@ -32,12 +33,14 @@ def price_in(clause: RecurringClause, month_number: int) -> Decimal:
     return clause.phases[-1].price if clause.phases else clause.price
 
 
-def _fee(clause: RecurringClause, context: Context, share: Fraction, *, suffix: str = "", sign: int = 1) -> Line:
+def _fee(
+    clause: RecurringClause, context: Context, share: Fraction, *, of_days: int = 0, suffix: str = "", sign: int = 1
+) -> Line:
     unit_price = price_in(clause, context.month_number)
     quantity = exact(clause.quantity)
     steps = [Step("start", quantity, "quantity"), Step("multiply", exact(unit_price), "price")]
     if share != 1:
-        steps.append(Step("multiply", share, "days"))
+        steps.append(days_step(share, of_days or context.days_of_month))
     if sign < 0:
         steps.append(Step("multiply", Fraction(-1), "given_back"))
     amount = quantity * exact(unit_price) * share * sign
@@ -58,12 +61,12 @@ def _long_cycle(clause: RecurringClause, context: Context) -> list[Line]:
     found = []
     if clause.charged == "advance":
         if place == 0 and having[0] is context.segment:
-            found.append(_fee(clause, context, _in_force(clause, context, cycle, until_end=False)))
+            found.append(_fee(clause, context, _in_force(clause, context, cycle, until_end=False), of_days=cycle.days))
         unused = ONE - _in_force(clause, context, cycle, until_end=True, from_start=False)
         if context.ends_here and unused and having[-1] is context.segment:
-            found.append(_fee(clause, context, unused, suffix="given-back", sign=-1))
+            found.append(_fee(clause, context, unused, of_days=cycle.days, suffix="given-back", sign=-1))
     elif (place == months - 1 or context.ends_here) and having[-1] is context.segment:
-        found.append(_fee(clause, context, _in_force(clause, context, cycle, until_end=True)))
+        found.append(_fee(clause, context, _in_force(clause, context, cycle, until_end=True), of_days=cycle.days))
     return found
 
 
@@ -83,7 +86,9 @@ def _in_force(
     clause: RecurringClause, context: Context, cycle: Period, *, until_end: bool, from_start: bool = True
 ) -> Fraction:
     """Give the part of a cycle in which the contract is in force; the whole where the fee is not prorated."""
-    prorated = context.policies.proration in ("calendar_days", "thirty_days") if clause.prorated is None else clause.prorated
+    prorated = (
+        context.policies.proration in ("calendar_days", "thirty_days") if clause.prorated is None else clause.prorated
+    )
     if not prorated:
         return ONE
     begin, end = cycle.starts_on, cycle.ends_on

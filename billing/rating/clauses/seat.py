@@ -70,8 +70,11 @@ def _by_day(clause: SeatClause, context: Context) -> Holding:
     """Count seat-days, for prices per seat and day; they need no proration."""
     segment = context.segment
     days = sum(
-        (held * (end - begin).days for begin, end, held in
-         spans(context, changes_of(context, clause.item), segment.starts_on, segment.ends_on)), ZERO,
+        (
+            held * (end - begin).days
+            for begin, end, held in spans(context, changes_of(context, clause.item), segment.starts_on, segment.ends_on)
+        ),
+        ZERO,
     )
     return Holding(days, (Step("start", days, "seat_days", f"{clause.unit}_day"),), ONE)
 
@@ -91,18 +94,25 @@ def averaged(context: Context, code: str, changes: list[Change], unit: str) -> H
     found = spans(context, changes, segment.starts_on, segment.ends_on)
     whole = _days(context, segment.starts_on, segment.ends_on)
     seat_days = sum((held * _days(context, begin, end) for begin, end, held in found), ZERO)
-    steps = (Step("start", seat_days, "held_days", f"{unit}_day"), Step("divide", whole or ONE, "days_of_segment", unit))
+    steps = (
+        Step("start", seat_days, "held_days", f"{unit}_day"),
+        Step("divide", whole or ONE, "days_of_segment", unit),
+    )
     return Holding(seat_days / (whole or ONE), steps, share)
 
 
 def _days(context: Context, begin: date, end: date) -> Fraction:
-    base = 30 if context.policies.proration == "thirty_days" else context.period.days
-    return context.month_share(begin, end) * base
+    return context.month_share(begin, end) * context.days_of_month
 
 
 def held_lines(
-    clause: SeatClause | ModuleClause, context: Context, kind: LineKind, holding: Holding, used: Fraction,
-    unit: str, evidence: Evidence | None = None,
+    clause: SeatClause | ModuleClause,
+    context: Context,
+    kind: LineKind,
+    holding: Holding,
+    used: Fraction,
+    unit: str,
+    evidence: Evidence | None = None,
 ) -> list[Line]:
     """Price a holding and print its parts, each times the part of the month it is owed for."""
     if not holding.share:
@@ -114,15 +124,24 @@ def held_lines(
     for index, part in enumerate(priced.parts):
         head = () if part.steps[0].op == "start" else holding.steps
         if used or part.amount:
-            found.append(context.line(clause, kind, _owed_for(part, holding.share), head=head, unit=unit,
-                                      used=used if index == 0 else part.quantity, evidence=evidence))
+            found.append(
+                context.line(
+                    clause,
+                    kind,
+                    _owed_for(context, part, holding.share),
+                    head=head,
+                    unit=unit,
+                    used=used if index == 0 else part.quantity,
+                    evidence=evidence,
+                )
+            )
     return found
 
 
-def _owed_for(part: Part, share: Fraction) -> Part:
+def _owed_for(context: Context, part: Part, share: Fraction) -> Part:
     if share == 1:
         return part
-    return part._replace(amount=part.amount * share, steps=(*part.steps, Step("multiply", share, "days")))
+    return part._replace(amount=part.amount * share, steps=(*part.steps, context.days_step(share)))
 
 
 def _measured_evidence(clause: SeatClause, context: Context) -> Evidence | None:

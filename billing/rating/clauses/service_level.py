@@ -22,7 +22,7 @@ def lines(clause: ServiceLevelClause, context: Context) -> list[Line]:
     found = []
     for part in bounded(price, parts_of(price, ONE)).parts:
         head = () if part.steps[0].op == "start" else (Step("start", ONE, "quantity"),)
-        tail = () if share == 1 else (Step("multiply", share, "days"),)
+        tail = () if share == 1 else (context.days_step(share),)
         owed = part._replace(amount=part.amount * share, steps=(*part.steps, *tail))
         found.append(context.line(clause, "service_level", owed, head=head, unit="month"))
     return found

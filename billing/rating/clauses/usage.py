@@ -57,23 +57,43 @@ class Batch(NamedTuple):
 
 
 def usage_lines(
-    clause: UsageClause, context: Context, used: list[Used], metering: Metering, *,
-    price: Price | None = None, suffix: str = "",
+    clause: UsageClause,
+    context: Context,
+    used: list[Used],
+    metering: Metering,
+    *,
+    price: Price | None = None,
+    suffix: str = "",
 ) -> list[Line]:
     """Turn the usage of a clause into its lines; ``price`` and ``suffix`` for usage beyond a limit."""
     lines = []
     for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix):
         if portion.used or portion.part.amount:
-            lines.append(context.line(
-                clause, "usage", portion.part, head=portion.head, unit=metering.unit, used=portion.used,
-                evidence=_evidence(context, clause, portion), group=portion.group, cell=portion.cell, suffix=suffix,
-            ))
+            lines.append(
+                context.line(
+                    clause,
+                    "usage",
+                    portion.part,
+                    head=portion.head,
+                    unit=metering.unit,
+                    used=portion.used,
+                    evidence=_evidence(context, clause, portion),
+                    group=portion.group,
+                    cell=portion.cell,
+                    suffix=suffix,
+                )
+            )
     return lines
 
 
 def usage_portions(
-    clause: UsageClause, context: Context, used: list[Used], metering: Metering, *,
-    price: Price | None = None, suffix: str = "",
+    clause: UsageClause,
+    context: Context,
+    used: list[Used],
+    metering: Metering,
+    *,
+    price: Price | None = None,
+    suffix: str = "",
 ) -> list[Portion]:
     """Price the usage of a clause, group by group and cell by cell, before anything is rounded."""
     portions = []
@@ -95,8 +115,9 @@ def _portions(batch: Batch, parts: Sequence[Part], head: tuple[Step, ...], units
     later = sum((part.quantity for part in parts[1:] if not part.unit), ZERO)
     for index, part in enumerate(parts):
         used = part.quantity if index else max(units - later, ZERO)
-        yield Portion(batch.group, batch.cell, part, () if _own_start(part) else head,
-                      ZERO if index and part.unit else used, rows)
+        yield Portion(
+            batch.group, batch.cell, part, () if _own_start(part) else head, ZERO if index and part.unit else used, rows
+        )
 
 
 def _own_start(part: Part) -> bool:
@@ -162,7 +183,7 @@ def _priced(
     allowance = left if metering.included and not suffix else ZERO
     quantity = units
     if allowance:
-        head = (*head, Step("subtract", allowance, "included"), Step("at_least", ZERO, "nothing"))
+        head = (*head, Step("subtract", allowance, context.included_note), Step("at_least", ZERO, "nothing"))
         quantity = max(units - allowance, ZERO)
     priced = _by_price(clause, context, batch, metering, quantity, suffix)
     return priced, head, units, max(left - units, ZERO)
@@ -182,7 +203,9 @@ def _by_price(
     price = batch.price
     least = context.share if context.policies.prorate_commitment else ONE
     most = context.share if context.policies.prorate_cap else ONE
-    if isinstance(price, Elapsed) or (isinstance(price, PerUnit) and price.round_each_call and metering.raw_unit == "second"):
+    if isinstance(price, Elapsed) or (
+        isinstance(price, PerUnit) and price.round_each_call and metering.raw_unit == "second"
+    ):
         histogram = _histogram(batch.members)
         return bounded(price, list(price_calls(price, histogram, metering.per_s).parts), least, most)
     if isinstance(price, Percentage):
@@ -222,8 +245,14 @@ def _percentage(
         return percent_of_clauses(context, price, calls)
     if price.by_event:
         events = sorted(
-            (e for e in context.totals.events if e.segment == context.segment.number and e.clause == clause.code
-             and (e.group == batch.group or clause.tiers_per == "clause")), key=lambda event: event.at,
+            (
+                e
+                for e in context.totals.events
+                if e.segment == context.segment.number
+                and e.clause == clause.code
+                and (e.group == batch.group or clause.tiers_per == "clause")
+            ),
+            key=lambda event: event.at,
         )
         return list(price_events(price, [exact(event.value) for event in events]).parts)
     return percentage_parts(price, quantity, calls)
@@ -248,7 +277,7 @@ def _matrix_bounds(price: Price, context: Context, portions: list[Portion]) -> l
     least = context.share if context.policies.prorate_commitment else ONE
     most = context.share if context.policies.prorate_cap else ONE
     group = portions[0].group if portions else ""
-    extra = bounded(price, parts, least, most).parts[len(parts):]
+    extra = bounded(price, parts, least, most).parts[len(parts) :]
     return [*portions, *(Portion(group, (), part, (), ZERO, ()) for part in extra)]
 
 
@@ -268,7 +297,8 @@ def _shared_out(portion: Portion, used: list[Used]) -> Iterator[Portion]:
     for group, weight in sorted(weights.items()):
         share = weight / whole
         part = portion.part._replace(
-            quantity=portion.part.quantity * share, amount=portion.part.amount * share,
+            quantity=portion.part.quantity * share,
+            amount=portion.part.amount * share,
             steps=(*portion.part.steps, Step("multiply", share, "group_share")),
         )
         yield portion._replace(group=group, part=part, used=portion.used * share, rows=rows[group])

@@ -136,7 +136,11 @@ Version = tuple[str, date, Mapping[str, Any] | Agreement]
 
 
 def terms_from_versions(
-    period: Period, zone: str, versions: Iterable[Version], *, ends_on: date | None = None,
+    period: Period,
+    zone: str,
+    versions: Iterable[Version],
+    *,
+    ends_on: date | None = None,
     starts_on: date | None = None,
 ) -> Terms:
     """Assemble the terms of ``period`` from (number, first day, version document), in any order.
@@ -156,8 +160,13 @@ def terms_from_versions(
             segments.append(Segment(number, begin, end, agreement))
     if not segments:
         raise InvalidTerms(f"No version of the contract is in force between {period.starts_on} and {period.ends_on}.")
-    return Terms(period=period, zone=zone, segments=tuple(segments), contract_ends_on=ends_on,
-                 contract_starts_on=starts_on or ordered[0][1])
+    return Terms(
+        period=period,
+        zone=zone,
+        segments=tuple(segments),
+        contract_ends_on=ends_on,
+        contract_starts_on=starts_on or ordered[0][1],
+    )
 
 
 def with_agreement(terms: Terms, agreement: Agreement) -> Terms:
@@ -180,7 +189,9 @@ def _refuse_repeated_codes(agreement: Agreement) -> None:
     for part in ("clauses", "factors", "discounts", "commitments", "caps"):
         for index, item in enumerate(getattr(agreement, part)):
             if not CODE.match(item.code):
-                raise InvalidTerms("Write a code of a-z, 0-9, _ and -, such as talk-domestic.", pointer=f"/{part}/{index}/code")
+                raise InvalidTerms(
+                    "Write a code of a-z, 0-9, _ and -, such as talk-domestic.", pointer=f"/{part}/{index}/code"
+                )
             if item.code in seen:
                 raise InvalidTerms(f"Choose another code; {item.code} is taken.", pointer=f"/{part}/{index}/code")
             seen.add(item.code)
@@ -192,13 +203,17 @@ def _refuse_bad_segments(terms: Terms) -> None:
     for index, segment in enumerate(terms.segments):
         pointer = f"/segments/{index}"
         if segment.starts_on < at or segment.ends_on > terms.period.ends_on or segment.days < 1:
-            raise InvalidTerms("Write segments in order, inside the period, not overlapping.", pointer=f"{pointer}/starts_on")
+            raise InvalidTerms(
+                "Write segments in order, inside the period, not overlapping.", pointer=f"{pointer}/starts_on"
+            )
         if segment.number in numbers:
             raise InvalidTerms("Give every segment its own version number.", pointer=f"{pointer}/number")
         if segment.agreement.currency != terms.currency:
             raise InvalidTerms("Write one currency in all segments.", pointer=f"{pointer}/agreement/currency")
         if segment.agreement.tax.inclusive != terms.segments[0].agreement.tax.inclusive:
-            raise InvalidTerms("Prices of one month are all with tax or all without.", pointer=f"{pointer}/agreement/tax/inclusive")
+            raise InvalidTerms(
+                "Prices of one month are all with tax or all without.", pointer=f"{pointer}/agreement/tax/inclusive"
+            )
         numbers.add(segment.number)
         at = segment.ends_on
 

@@ -8,10 +8,21 @@ from decimal import Decimal
 from typing import ClassVar, Literal
 
 from billing.rating.refusals import InvalidTerms
-from billing.rating.terms.pricing import Price, RoundingMode
+from billing.rating.terms.pricing import Elapsed, Matrix, Percentage, PerUnit, Price, RoundingMode
 from billing.rating.terms.selecting import DurationRule, Name, Select
 
 EVERYTHING = Select()
+
+
+def rounds_single_calls(price: Price) -> bool:
+    """Tell whether calls are priced one by one."""
+    return isinstance(price, Elapsed) or (isinstance(price, PerUnit) and price.round_each_call is not None)
+
+
+def refuse_prices(price: Price | None, kinds: tuple[type, ...], pointer: str = "/price") -> None:
+    """Refuse a kind of price that a clause cannot use."""
+    if isinstance(price, kinds):
+        raise InvalidTerms(f"A price of kind {price.kind} does not fit this kind of clause.", pointer=f"{pointer}/kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +67,16 @@ class DurationClause(UsageHead):
     included_minutes: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
+        refuse_prices(self.price, (Percentage,))
+        if self.included_minutes and rounds_single_calls(self.price):
+            raise InvalidTerms(
+                "Leave included_minutes out: a price of single calls does not know which were free.",
+                pointer="/included_minutes",
+            )
         if self.per_s < 1:
-            raise InvalidTerms("Write the seconds of the unit that the price is for, 60 for a minute.", pointer="/per_s")
+            raise InvalidTerms(
+                "Write the seconds of the unit that the price is for, 60 for a minute.", pointer="/per_s"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +98,13 @@ class CallsClause(UsageHead):
     beyond_price: Price | None = None
 
     def __post_init__(self) -> None:
+        refuse_prices(self.price, (Elapsed,))
+        refuse_prices(self.beyond_price, (Elapsed, Percentage, Matrix), "/beyond_price")
         limited = self.limit_per_day is not None or self.limit_per_month is not None
         if limited and self.beyond_limit == "charge" and self.beyond_price is None:
-            raise InvalidTerms("Write what a call beyond the limit costs, or set beyond_limit.", pointer="/beyond_price")
+            raise InvalidTerms(
+                "Write what a call beyond the limit costs, or set beyond_limit.", pointer="/beyond_price"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +135,7 @@ class FeatureClause(UsageHead):
     included_units: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
+        refuse_prices(self.price, (Elapsed,))
         if self.scale <= 0:
             raise InvalidTerms("Write a scale above 0 (60 turns seconds into minutes).", pointer="/scale")
 
@@ -129,6 +153,10 @@ class ModuleClause(ClauseHead):
     use_price: Price | None = None
     select: Select = EVERYTHING
     minimum_months: int = 0
+
+    def __post_init__(self) -> None:
+        refuse_prices(self.price, (Elapsed, Percentage, Matrix))
+        refuse_prices(self.use_price, (Elapsed, Percentage, Matrix), "/use_price")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +180,7 @@ class SeatClause(ClauseHead):
     per_day: bool = False
 
     def __post_init__(self) -> None:
+        refuse_prices(self.price, (Elapsed, Percentage, Matrix))
         if (self.counts == "measured") != (self.measure is not None):
             raise InvalidTerms('Write measure with counts "measured", and only there.', pointer="/measure")
         if not 1 <= self.snapshot_day <= 31:
@@ -181,6 +210,7 @@ class ServiceLevelClause(ClauseHead):
     credit_of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        refuse_prices(self.price, (Elapsed, Matrix))
         if self.credits and self.measure is None:
             raise InvalidTerms("Name the measurement that the credits look at.", pointer="/measure")
 
@@ -261,6 +291,13 @@ class PackageClause(ClauseHead):
 
 UsageClause = DurationClause | CallsClause | FeatureClause
 Clause = (
-    DurationClause | CallsClause | FeatureClause | ModuleClause | SeatClause | ServiceLevelClause
-    | RecurringClause | OneOffClause | PackageClause
+    DurationClause
+    | CallsClause
+    | FeatureClause
+    | ModuleClause
+    | SeatClause
+    | ServiceLevelClause
+    | RecurringClause
+    | OneOffClause
+    | PackageClause
 )

@@ -32,4 +32,6 @@ class Policies:
 
     def __post_init__(self) -> None:
         if (self.late_calls == "roll_into_current") != (self.late_limit is not None):
-            raise InvalidTerms("Write late_limit with late_calls roll_into_current, and only there.", pointer="/late_limit")
+            raise InvalidTerms(
+                "Write late_limit with late_calls roll_into_current, and only there.", pointer="/late_limit"
+            )

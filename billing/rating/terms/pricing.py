@@ -93,11 +93,15 @@ def check_tiers(tiers: tuple[Tier, ...] | tuple[PercentTier, ...] | tuple[Elapse
     for index, tier in enumerate(tiers[:-1]):
         bound = getattr(tier, end)
         if bound is None or bound <= previous:
-            raise InvalidTerms(f"Write an {end} above {previous}; only the last tier is open.", pointer=f"{at}/{index}/{end}")
+            raise InvalidTerms(
+                f"Write an {end} above {previous}; only the last tier is open.", pointer=f"{at}/{index}/{end}"
+            )
         previous = bound
     if getattr(tiers[-1], end) is not None:
-        raise InvalidTerms(f"Leave {end} out of the last tier, so that no quantity lacks a price.",
-                           pointer=f"{at}/{len(tiers) - 1}/{end}")
+        raise InvalidTerms(
+            f"Leave {end} out of the last tier, so that no quantity lacks a price.",
+            pointer=f"{at}/{len(tiers) - 1}/{end}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +222,16 @@ class Percentage(Bounds):
         if self.tiers:
             check_tiers(self.tiers, "up_to", "/tiers")
         if self.tiers and self.by_event:
-            raise InvalidTerms("Price single events by one rate; tiers have no free events or bounds.", pointer="/tiers")
+            raise InvalidTerms(
+                "Price single events by one rate; tiers have no free events or bounds.", pointer="/tiers"
+            )
 
     @property
     def by_event(self) -> bool:
         """Tell whether single events matter, so that totals must list them in order."""
-        return bool(self.free_events or self.free_amount or self.minimum_each is not None
-                    or self.maximum_each is not None)
+        return bool(
+            self.free_events or self.free_amount or self.minimum_each is not None or self.maximum_each is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +262,9 @@ class Matrix(Bounds):
             raise InvalidTerms('Write at least one dimension, such as "region".', pointer="/dimensions")
         for index, cell in enumerate(self.cells):
             for stranger in set(cell.where) - set(self.dimensions):
-                raise InvalidTerms(f"Name {stranger} among the dimensions, or drop it.", pointer=f"/cells/{index}/where/{stranger}")
+                raise InvalidTerms(
+                    f"Name {stranger} among the dimensions, or drop it.", pointer=f"/cells/{index}/where/{stranger}"
+                )
 
 
 SimplePrice = PerUnit | Graduated | Volume | Block | Flat
