@@ -1,0 +1,82 @@
+"""The hosted page of an invoice: server-rendered, whole without JavaScript, in print and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from django.template.loader import render_to_string
+
+from invoices import wording
+from invoices.rendering.charts import chart_of
+from invoices.rendering.document import Document
+from invoices.rendering.face import VERIFY, face_of
+from invoices.wording import Language
+
+
+class Links(TypedDict, total=False):
+    """Where the page leads; what is missing is not offered. ``other_language`` is the same page in the other one."""
+
+    pdf: str
+    evidence: str
+    calls: str
+    other_language: str
+
+
+def render_page(
+    document: Document,
+    *,
+    links: Links | None = None,
+    calls_of_line: Mapping[str, str] | None = None,
+    notice: str = "",
+    language: Language | None = None,
+) -> str:
+    """Give the page as HTML; the arguments are those of ``page_context``."""
+    return render_to_string(
+        "invoices/page.html",
+        page_context(document, links=links, calls_of_line=calls_of_line, notice=notice, language=language),
+    )
+
+
+def page_context(
+    document: Document,
+    *,
+    links: Links | None = None,
+    calls_of_line: Mapping[str, str] | None = None,
+    notice: str = "",
+    language: Language | None = None,
+) -> dict[str, Any]:
+    """Give the context of ``invoices/page.html`` for a view that renders it itself.
+
+    ``calls_of_line`` maps a line's key to the page of its calls. ``notice`` is a sentence about what happened
+    since the document was stored (paid, overdue, voided); the document itself does not know.
+    """
+    face = face_of(document, language)
+    other: Language = "en" if face.language == "zh" else "zh"
+    hrefs = calls_of_line or {}
+    return {
+        "face": face,
+        "label": face.labels,
+        "links": links or {},
+        "notice": notice,
+        "groups": [
+            {"group": group, "rows": [{"row": row, "calls": hrefs.get(row.key, "")} for row in group.rows]}
+            | {"tiers": _tiers([row.share for row in group.rows])}
+            for group in face.groups
+        ],
+        "chart": chart_of(face.language, document.get("usage_by_day") or []),
+        "html_language": wording.pick(face.language, "zh-Hans", "en"),
+        "other_language": wording.pick(other, "zh-Hans", "en"),
+        "command": VERIFY,
+    }
+
+
+def _tiers(shares: list[int]) -> list[dict[str, int]]:
+    """Lay the shares of a group's lines end to end, in hundredths of the bar; nothing for a single line."""
+    if len(shares) < 2 or len(shares) > 6 or not all(shares):
+        return []
+    starts = [sum(shares[:n]) for n in range(len(shares))]
+    return [
+        {"x": start, "width": share, "shade": n + 1}
+        for n, (start, share) in enumerate(zip(starts, shares, strict=True))
+    ]

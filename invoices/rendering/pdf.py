@@ -1,0 +1,139 @@
+"""The invoice on paper: PDF/A-3b by Typst, from the same face as the mail and the page."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import typst
+from pylopdf_fonts_zh_cn import sans_path
+
+from invoices.rendering.document import Document
+from invoices.rendering.face import VERIFY, Face, Party, Row, face_of
+from invoices.rendering.glyphs import printable
+from invoices.wording import Language
+
+_TEMPLATES = Path(__file__).parent.parent / "typst"
+_ROOM_MM = 174.0  # A4 less the margins
+_NAME_MM = 44.0  # what the name of a line needs at least
+_EM_MM = 0.3528  # one point
+_MOST_MM = {"unit": 24.0}  # a contract may name a unit as it likes; a long one wraps
+# A compiler is not re-entrant: a second thread would be told "Already borrowed".
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _compiler() -> typst.Compiler:
+    """Make this process's compiler; it keeps fonts and what did not change between two invoices.
+
+    Its threads do not survive a fork, so it is made on the first use and never at import.
+    """
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(sans_path().parent)])
+    return typst.Compiler(str(_TEMPLATES / "invoice.typ"), root=str(_TEMPLATES), font_paths=fonts)
+
+
+def render_pdf(document: Document, language: Language | None = None) -> bytes:
+    """Print a stored document as PDF/A-3b in a language, its own if none is given.
+
+    The same document gives the same bytes: the only date inside is the document's own. The file is not tagged;
+    tags triple its size, and the hosted page is the accessible form of the same content.
+    """
+    face = face_of(document, language)
+    created = datetime.fromisoformat(document.get("issued_on") or document["period"]["end"]).replace(tzinfo=UTC)
+    data = json.dumps(_layout(face, created), ensure_ascii=False, default=vars)
+    with _one_at_a_time:
+        pdf = _compiler().compile(
+            format="pdf",
+            sys_inputs={"face": data},
+            pdf_standards=["a-3b"],
+            pdf_tags=False,
+            timestamp=int(created.timestamp()),
+        )
+    if not isinstance(pdf, bytes):
+        raise TypeError("typst gave no PDF")
+    return pdf
+
+
+def _layout(face: Face, created: datetime) -> dict[str, Any]:
+    """Give what the template reads: the face with printable text, and the measures that depend on the figures."""
+    columns, size = _columns(face)
+    shown = _printable(vars(face) | {"seller": _party(face.seller), "buyer": _party(face.buyer)})
+    return shown | {
+        "groups": [_group(vars(group), columns[0], size) for group in face.groups],
+        "labels": face.labels,
+        "digest": face.digest,
+        "command": VERIFY,
+        "columns": columns,
+        "size": size,
+        "created": {"year": created.year, "month": created.month, "day": created.day},
+    }
+
+
+def _party(party: Party) -> dict[str, Any]:
+    short = party.name if len(party.name) <= 36 else party.name[:35] + "…"
+    return {"name": party.name, "short": short, "facts": party.facts}
+
+
+def _group(group: dict[str, Any], name_mm: float, size: float) -> dict[str, Any]:
+    return _printable(group | {"rows": []}) | {"rows": [_line(row, name_mm, size) for row in group["rows"]]}
+
+
+def _line(row: Row, name_mm: float, size: float) -> dict[str, Any]:
+    """Give a line with ``fits``: its name and its explanation surely take one line each, its unit too."""
+    shown = _printable(vars(row), 22) | {"note": printable(row.note)}
+    small = _ems(f"  {row.reference}  {row.tag}") * 7
+    return shown | {
+        "fits": (_ems(row.name) * size + small) * _EM_MM + 3 < name_mm
+        and _ems(row.note) * 7 * _EM_MM + 3 < _ROOM_MM
+        and _ems(row.unit) * size * _EM_MM + 3 < _MOST_MM["unit"]
+    }
+
+
+def _printable(thing: Any, unbroken: int = 40) -> Any:
+    if isinstance(thing, str):
+        return printable(thing, unbroken)
+    if isinstance(thing, dict):
+        return {key: _printable(value, unbroken) for key, value in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [_printable(value, unbroken) for value in thing]
+    return vars(thing) if hasattr(thing, "__dict__") else thing
+
+
+def _columns(face: Face) -> tuple[list[float], float]:
+    """Fit the columns to the longest figure of each, in mm, with the type size in points.
+
+    Fixed widths spare Typst the measuring of every cell; a figure never wraps, and a bill of unusually long
+    figures is set smaller before the names lose their room.
+    """
+    rows = [row for group in face.groups for row in group.rows]
+    size = 8.5
+    while True:
+        figures = [
+            _width(rows, face, column, size)
+            for column in ("used", "billed", "unit", "unit_price", "tax_rate", "amount")
+        ]
+        name = _ROOM_MM - sum(figures)
+        if name >= _NAME_MM or size <= 5:
+            return [round(width, 2) for width in (max(name, 20.0), *figures)], size
+        size -= 0.5
+
+
+_FIELDS = {"unit_price": "price"}
+
+
+def _width(rows: list[Row], face: Face, column: str, size: float) -> float:
+    texts = {str(getattr(row, _FIELDS.get(column, column))) for row in rows}
+    if column == "amount":
+        texts |= {group.subtotal for group in face.groups}
+    head = _ems(face.labels[column] if column != "amount" else f"{face.labels[column]} ({face.currency})") * 7.5
+    widest = max((_ems(text) for text in texts), default=0.0) * size
+    return min(max(widest, head) * _EM_MM + 3.0, _MOST_MM.get(column, 60.0))
+
+
+def _ems(text: str) -> float:
+    """Measure a text in ems, not below its true width: Chinese 1, digits 0.56, points and commas 0.3."""
+    return sum(1.0 if ord(c) > 0x2E7F else 0.3 if c in ",.:; " else 0.56 if c.isdigit() else 0.62 for c in text)

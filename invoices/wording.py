@@ -1,0 +1,419 @@
+"""The words and figures people read on an invoice: labels, dates, amounts, amounts in words, zh and en.
+
+Nothing here computes money. Every function takes the decimal strings of the stored document and gives back
+text for people; no figure is rounded on the way, except a percentage of change, which is prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal, cast
+from unicodedata import category
+
+import cn2an
+from num2words import num2words
+
+from billing.money import decimals_of
+
+Language = Literal["zh", "en"]
+
+MINUS = "\N{MINUS SIGN}"
+# The words for a rate are kept in one place, so that the PDF, the mail and the page never differ.
+_LABELS: dict[str, tuple[str, str]] = {
+    "invoice": ("账单", "Invoice"),
+    "credit_note": ("红字账单", "Credit note"),
+    "draft": ("草稿", "DRAFT"),
+    "draft_note": (
+        "草稿，仅供核对，金额可能变动，请勿据此付款。",
+        "A draft for checking: figures may change. Do not pay it.",
+    ),
+    "not_numbered": ("未编号", "not numbered yet"),
+    "number": ("账单编号", "Invoice number"),
+    "credit_note_number": ("红字账单编号", "Credit note number"),
+    "period": ("账期", "Billing period"),
+    "zone": ("时区", "Time zone"),
+    "issued_on": ("出账日期", "Issued on"),
+    "due_on": ("付款期限", "Due date"),
+    "contract": ("合同", "Contract"),
+    "version": ("合同版本", "Contract version"),
+    "currency": ("币种", "Currency"),
+    "seller": ("开具方", "From"),
+    "buyer": ("客户", "Bill to"),
+    "code": ("客户编号", "Customer code"),
+    "tax_id": ("纳税人识别号", "Tax ID"),
+    "address": ("地址", "Address"),
+    "contact": ("联系人", "Contact"),
+    "phone": ("电话", "Phone"),
+    "email": ("邮箱", "E-mail"),
+    "bank_name": ("开户银行", "Bank"),
+    "bank_account": ("银行账号", "Account"),
+    "account_holder": ("户名", "Account holder"),
+    "payment_reference": ("付款附言", "Payment reference"),
+    "pay_to": ("付款信息", "How to pay"),
+    "amount_due": ("应付金额", "Amount due"),
+    "amount_credited": ("红冲金额", "Amount credited"),
+    "item": ("项目", "Item"),
+    "used": ("使用量", "Used"),
+    "billed": ("计费量", "Billed"),
+    "unit": ("单位", "Unit"),
+    "unit_price": ("单价", "Unit price"),
+    "tax_rate": ("税率", "Tax"),
+    "amount": ("金额", "Amount"),
+    "subtotal": ("小计", "Subtotal"),
+    "net": ("不含税金额", "Net amount"),
+    "net_at": ("不含税金额（税率 {rate}）", "Net at {rate}"),
+    "tax_at": ("税额（税率 {rate}）", "Tax at {rate}"),
+    "tax_included_at": ("其中税额（税率 {rate}）", "Of which tax at {rate}"),
+    "tax_exempt": ("免税", "Exempt from tax"),
+    "tax": ("税额", "Tax"),
+    "total": ("价税合计", "Total"),
+    "in_words": ("大写", "In words"),
+    "lines": ("账单明细", "What you pay for"),
+    "paragraph": ("合同第 {reference} 条", "Contract § {reference}"),
+    "clause": ("计费条款", "Clause"),
+    "from_period": ("补计 {period}", "For {period}"),
+    "version_n": ("第 {number} 版", "version {number}"),
+    "how_computed": ("计费规则", "How this bill was computed"),
+    "evidence": ("对账依据", "Evidence"),
+    "evidence_calls": (
+        "本账单依据 {calls} 条话单计算，其摘要为：",
+        "This bill was computed from {calls} call records. Their digest:",
+    ),
+    "evidence_verify": (
+        "在账单页面下载对账证据包后，可离线逐笔重算本账单，核对命令：",
+        "Download the evidence bundle from the hosted invoice page and recompute this bill offline, line by line:",
+    ),
+    "not_a_tax_invoice": (
+        "本账单用于对账与付款，不是发票。发票由税务平台另行开具。",
+        (
+            "This document is for payment and reconciliation. It is not a Chinese tax invoice; "
+            "that one is issued separately by the tax platform."
+        ),
+    ),
+    "not_a_tax_invoice_short": ("本账单不是发票", "This is not a Chinese tax invoice"),
+    "not_covered": ("未计费用量", "Usage not charged"),
+    "page_of": ("第 {page} 页，共 {pages} 页", "Page {page} of {pages}"),
+    "usage": ("本期用量", "Usage in this period"),
+    "usage_by_day": ("每日用量", "Usage by day"),
+    "calls": ("呼叫次数", "Calls"),
+    "answered": ("接通", "Answered"),
+    "talk_seconds": ("通话时长", "Talk time"),
+    "billed_seconds": ("计费时长", "Billed time"),
+    "day": ("日期", "Day"),
+    "billed_minutes": ("计费分钟", "Billed minutes"),
+    "changed": ("与上期相比", "Against the period before"),
+    "first_bill": ("这是您的第一份账单。", "This is your first bill."),
+    "top_lines": ("主要费用", "Largest items"),
+    "more_lines": ("另有 {count} 项，见附件或账单页面。", "{count} more: see the PDF or the hosted page."),
+    "open_page": ("查看账单明细", "Open the invoice"),
+    "open_page_why": (
+        "逐项明细、计费说明与话单核对，无需登录：",
+        "Every line with its explanation, no account needed:",
+    ),
+    "attached": ("本邮件附有账单文件。", "The invoice is attached as PDF."),
+    "greeting": ("{name}，您好：", "Dear {name},"),
+    "opening": ("您{period}的账单已出具。", "Your invoice for {period} is ready."),
+    "opening_credit_note": ("您的红字账单已出具（{period}）。", "Your credit note for {period} is ready."),
+    "closing": ("如有疑问，请回复本邮件。", "Questions? Just reply to this mail."),
+    "subject_invoice": (
+        "{seller}账单 {number}：{period}，应付 {total}，{due}前付款",
+        "Invoice {number} from {seller}: {total} for {period}, due {due}",
+    ),
+    "subject_credit_note": (
+        "{seller}红字账单 {number}：{period}，{total}",
+        "Credit note {number} from {seller}: {total} for {period}",
+    ),
+    "download_pdf": ("下载 PDF", "Download PDF"),
+    "download_evidence": ("下载对账证据包", "Download evidence bundle"),
+    "download_calls": ("下载话单", "Download calls (CSV)"),
+    "see_calls": ("查看话单", "See the calls"),
+    "other_language": ("English", "中文"),
+    "downloads": ("下载", "Downloads"),
+    "particulars": ("账单信息", "Particulars"),
+    "skip": ("跳到明细", "Skip to the lines"),
+    "explanation": ("计费说明", "Explanation"),
+    "steps": ("计算过程", "The arithmetic"),
+    "line_evidence": (
+        "{calls} 次呼叫，通话 {talk}，计费 {billed}",
+        "{calls} calls, {talk} of talk time, {billed} billed",
+    ),
+    "line_calls": ("{calls} 次呼叫", "{calls} calls"),
+    "peak_day": (
+        "用量最高：{day}，{calls} 次呼叫，计费 {minutes} 分钟。",
+        "Busiest day: {day}, {calls} calls, {minutes} billed minutes.",
+    ),
+    "chart_by_day": (
+        "每日计费分钟柱状图，共 {days} 天。",
+        "Bar chart of billed minutes per day, {days} days.",
+    ),
+    "show_figures": ("显示数据", "Show the figures"),
+    "tiers": ("阶梯", "Tiers"),
+    "charges": ("费用小计", "Charges"),
+    "by_region": ("地区", "region"),
+    "by_band": ("时段", "band"),
+    "by_robot": ("机器人", "robot"),
+    "by_line": ("线路", "line"),
+    "by_direction": ("方向", "direction"),
+    "by_language": ("语种", "language"),
+    "by_module": ("功能模块", "module"),
+    "by_label": ("标签", "label"),
+    "tier_first": ("{high} {unit}以内", "up to {high} {unit}"),
+    "tier_between": ("{low} 至 {high} {unit}", "{low} to {high} {unit}"),
+    "tier_above": ("{low} {unit}以上", "above {low} {unit}"),
+    "balance": (
+        "套餐包 {package}（{bought}购买）：本期抵扣 {drawn}，剩余 {left}",
+        "Package {package}, bought on {bought}: {drawn} drawn down in this period, {left} left",
+    ),
+    "balance_until": ("，有效期至 {day}", ", valid until {day}"),
+    "balances": ("套餐包余额", "Package balances"),
+    "uncovered": (
+        "{calls} 次呼叫（通话 {talk}）没有适用的计费条款，未计费。",
+        "{calls} calls ({talk} of talk time) are covered by no clause and were not charged.",
+    ),
+    "more_than": (
+        "比{period}（{was}）多 {difference}，增加 {percent}。",
+        "{difference} more than {period} ({was}), up {percent}.",
+    ),
+    "less_than": (
+        "比{period}（{was}）少 {difference}，减少 {percent}。",
+        "{difference} less than {period} ({was}), down {percent}.",
+    ),
+    "unchanged": ("与{period}（{was}）相同。", "The same as {period} ({was})."),
+    "reason_more": ("{name}：多 {difference}", "{name}: {difference} more"),
+    "reason_less": ("{name}：少 {difference}", "{name}: {difference} less"),
+    "mainly": ("主要变化：", "Mainly: "),
+    "no_lines": ("本期没有费用。", "Nothing to pay for in this period."),
+}
+
+_UNITS: dict[str, tuple[str, str]] = {
+    "minute": ("分钟", "min"),
+    "second": ("秒", "s"),
+    "hour": ("小时", "h"),
+    "call": ("次", "call"),
+    "month": ("月", "month"),
+    "day": ("天", "day"),
+    "seat": ("坐席", "seat"),
+    "seat_month": ("坐席·月", "seat-month"),
+    "slot": ("并发", "slot"),
+    "channel": ("通道", "channel"),
+    "number": ("号码", "number"),
+    "robot": ("机器人", "robot"),
+    "block": ("包", "block"),
+    "percent": ("%", "%"),
+    "item": ("项", "item"),
+    "once": ("次", "once"),
+    "event": ("次", "event"),
+    "order": ("单", "order"),
+}
+
+# Values that contracts and call records share by convention; all others are codes and shown as written.
+_VALUES: dict[str, tuple[str, str]] = {
+    "peak": ("高峰", "peak"),
+    "off_peak": ("非高峰", "off-peak"),
+    "off-peak": ("非高峰", "off-peak"),
+    "night": ("夜间", "night"),
+    "inbound": ("呼入", "inbound"),
+    "outbound": ("呼出", "outbound"),
+}
+
+_CURRENCIES: dict[str, tuple[str, str]] = {
+    "CNY": ("人民币", "Chinese yuan"),
+    "USD": ("美元", "US dollars"),
+    "EUR": ("欧元", "euros"),
+    "GBP": ("英镑", "pounds sterling"),
+    "HKD": ("港元", "Hong Kong dollars"),
+    "MOP": ("澳门元", "Macanese patacas"),
+    "TWD": ("新台币", "New Taiwan dollars"),
+    "SGD": ("新加坡元", "Singapore dollars"),
+    "JPY": ("日元", "Japanese yen"),
+    "KRW": ("韩元", "South Korean won"),
+    "KWD": ("科威特第纳尔", "Kuwaiti dinars"),
+    "BHD": ("巴林第纳尔", "Bahraini dinars"),
+    "THB": ("泰铢", "Thai baht"),
+    "AUD": ("澳大利亚元", "Australian dollars"),
+}
+
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+def pick(language: Language, zh: str, en: str) -> str:
+    """Take the text of the language."""
+    return zh if language == "zh" else en
+
+
+def label(language: Language, key: str, **values: str) -> str:
+    """Say the label ``key``; its {names} are filled from ``values`` as plain text."""
+    return pick(language, *_LABELS[key]).format(**values)
+
+
+def labels(language: Language) -> dict[str, str]:
+    """Give all labels of a language, unfilled, for a template."""
+    return {key: pick(language, *both) for key, both in _LABELS.items()}
+
+
+def named(language: Language, thing: Mapping[str, Any], field: str) -> str:
+    """Take ``field_zh`` or ``field_en`` of a party or contract; if that is empty, ``field``, or the other language's.
+
+    A name exists in at least one language; inventing a translation would be worse than showing it as it is.
+    """
+    other = pick(language, "en", "zh")
+    return str(thing.get(f"{field}_{language}") or thing.get(field) or thing.get(f"{field}_{other}") or "")
+
+
+def tidy(text: str) -> str:
+    """Put a text on one line, without control characters and without marks that turn its direction round."""
+    if text.isprintable():
+        return text
+    kept = (
+        " " if category(char) in ("Cc", "Zl", "Zp") else char for char in text if category(char) not in ("Cf", "Cs")
+    )
+    return "".join(kept)
+
+
+def unit_name(language: Language, unit: str) -> str:
+    """Name a unit; a contract's own unit (a counter it invented) is shown as written."""
+    return pick(language, *_UNITS.get(unit, (unit, unit)))
+
+
+def value_name(language: Language, value: str) -> str:
+    """Name a value of a dimension (a band, a direction); a code is shown as written."""
+    return pick(language, *_VALUES.get(value, (value, value)))
+
+
+def currency_name(language: Language, currency: str) -> str:
+    """Name a currency with its code: 人民币（CNY）, Chinese yuan (CNY)."""
+    known = _CURRENCIES.get(currency)
+    return pick(language, f"{known[0]}（{currency}）", f"{known[1]} ({currency})") if known else currency
+
+
+# Dates
+
+
+def day(language: Language, iso: str) -> str:
+    """Write an ISO date: 2026年11月1日, 1 November 2026; an empty one as a dash."""
+    if not iso:
+        return "—"
+    on = date.fromisoformat(iso)
+    return pick(language, f"{on.year}年{on.month}月{on.day}日", f"{on.day} {_MONTHS[on.month - 1]} {on.year}")
+
+
+def day_short(language: Language, iso: str) -> str:
+    """Write an ISO date without its year: 11月1日, 1 Nov."""
+    on = date.fromisoformat(iso)
+    return pick(language, f"{on.month}月{on.day}日", f"{on.day} {_MONTHS[on.month - 1][:3]}")
+
+
+def period(language: Language, start: str, end: str) -> str:
+    """Name a half-open period: a calendar month by its name, all else by its first and last day.
+
+    ``end`` is exclusive in the document; people expect the last day itself.
+    """
+    first, after = date.fromisoformat(start), date.fromisoformat(end)
+    if first.day == 1 and after.day == 1 and (first + timedelta(days=32)).replace(day=1) == after:
+        return pick(language, f"{first.year}年{first.month}月", f"{_MONTHS[first.month - 1]} {first.year}")
+    return span(language, start, end)
+
+
+def span(language: Language, start: str, end: str) -> str:
+    """Write a half-open period by its first and last day."""
+    last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
+    return pick(language, " 至 ", " – ").join((day(language, start), day(language, last)))
+
+
+# Figures
+
+
+def figure(value: str, least: int = 0) -> str:
+    """Group the thousands of a decimal string, keep its digits, show at least ``least`` decimals.
+
+    A quantity that does not end ("11/3") is shown with six decimals and a sign that says so.
+    """
+    if "/" in value:
+        part = Fraction(value)
+        exact = Decimal(part.numerator) / Decimal(part.denominator)
+        shown = exact.quantize(Decimal("0.000001")).normalize()
+        return ("" if Fraction(shown) == part else "≈") + figure(f"{shown:f}", least)
+    number = Decimal(value)
+    whole, _, decimals = f"{abs(number):f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(least, "0")
+    text = f"{int(whole):,}" + (f".{decimals}" if decimals else "")
+    return (MINUS if number < 0 else "") + text
+
+
+def amount(value: str, currency: str) -> str:
+    """Write an amount of money without its currency, with the currency's decimals."""
+    return figure(value, decimals_of(currency))
+
+
+def money(language: Language, value: str, currency: str) -> str:
+    """Write an amount with its currency: ¥9,540.00 in a Chinese text, CNY 9,540.00 in an English one."""
+    bare = amount(value.lstrip("-"), currency)
+    sign = MINUS if Decimal(value) < 0 else ""
+    return f"{sign}¥{bare}" if language == "zh" and currency == "CNY" else f"{sign}{currency} {bare}"
+
+
+def percent(rate: str) -> str:
+    """Write a rate ("0.06") as a percentage (6%)."""
+    return figure(str(Decimal(rate) * 100)) + "%"
+
+
+def duration(language: Language, seconds: int) -> str:
+    """Write seconds as people say them, in hours and minutes, seconds only below an hour."""
+    hours, minutes, rest = seconds // 3600, seconds % 3600 // 60, seconds % 60
+    if hours:
+        return pick(language, f"{hours:,} 小时 {minutes} 分", f"{hours:,} h {minutes} min")
+    return pick(language, f"{minutes} 分 {rest} 秒", f"{minutes} min {rest} s")
+
+
+# Amounts in words
+
+
+def in_words(language: Language, value: str, currency: str) -> str:
+    """Say an amount in words, 人民币大写 in Chinese, for at most 16 digits before the point."""
+    number = Decimal(value)
+    places = decimals_of(currency)
+    plain = f"{abs(number):.{places}f}"
+    if language == "zh":
+        return _in_capitals(plain, number < 0, currency)
+    return _in_english(plain, number < 0, currency)
+
+
+def _in_capitals(plain: str, negative: bool, currency: str) -> str:
+    """Write Chinese capitals: 人民币壹万零壹拾元整; a currency of thousandths says its digits after 点.
+
+    The rules are those for filling in bills of exchange (支付结算办法, annex 1): 整 closes yuan and jiao,
+    nothing closes fen, and a zero jiao before fen is said.
+    """
+    name = _CURRENCIES.get(currency, (currency, currency))[0]
+    if decimals_of(currency) > 2:
+        said = str(cn2an.an2cn(plain.rstrip("0").rstrip("."), "up")) + "整"
+    else:
+        said = str(cn2an.an2cn(plain, "rmb"))
+        said += "整" if said.endswith("角") else ""
+    return name + ("负" if negative else "") + said
+
+
+def _in_english(plain: str, negative: bool, currency: str) -> str:
+    """Write English words, the fraction in figures as banks do: Chinese yuan ten and 05/100."""
+    name = _CURRENCIES.get(currency, (currency, currency))[1]
+    whole, _, decimals = plain.partition(".")
+    said = cast("str", num2words(int(whole), lang="en"))
+    fraction = f"and {decimals}/1{'0' * len(decimals)}" if decimals.strip("0") else "only"
+    text = f"{'minus ' if negative else ''}{said} {fraction}"
+    return f"{name[0].upper()}{name[1:]} {text}"
