@@ -262,7 +262,7 @@ def _deliver(job: _Job, line: Connection, post: Post) -> None:
             wait, trouble = retry_after(headers.get("Retry-After")), _excerpt(status, body)
         if wait is None:
             # Spread out, so that workers refused together do not come back together.
-            wait = pause * random.uniform(0.5, 1)  # noqa: S311 - not a secret
+            wait = pause * random.uniform(0.5, 1)  # noqa: S311 - no secret # nosec B311
             pause = min(pause * 2, LONGEST_PAUSE)
         if time.monotonic() + wait > deadline:
             raise SendingFailed(f"gave up on {_name(post)} after {job.patience.total:g} s: {trouble}")

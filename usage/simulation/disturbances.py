@@ -57,7 +57,7 @@ def disturb(calls: Iterable[SimulatedCall], disturbances: Disturbances, seed: in
     Every call comes exactly once as `first`. Streams: what is held back is bounded by the calls of the
     longest delay, three days. Calls must be ordered by start.
     """
-    rng = random.Random(f"{seed}/disturbances")  # noqa: S311 - not a secret
+    rng = random.Random(f"{seed}/disturbances")  # noqa: S311 - no secret # nosec B311
     waiting: list[tuple[datetime, int, Delivery]] = []
     serial = 0
     for call in calls:

@@ -71,7 +71,7 @@ def calls(profile: Profile, start_date: date, end_date: date, zone: tzinfo, seed
     """
     for day in days(start_date, end_date):
         # A text seed is hashed by SHA-512, so neighbouring days and seeds have nothing in common.
-        rng = random.Random(f"{seed}/{profile.code}/{day.isoformat()}")  # noqa: S311 - not a secret
+        rng = random.Random(f"{seed}/{profile.code}/{day.isoformat()}")  # noqa: S311 - no secret # nosec B311
         desk = _Desk(profile, rng)
         for started_at, direction in _starts(profile, day, zone, rng):
             yield desk.take(started_at, direction)

@@ -100,6 +100,7 @@ def test_weekends_and_national_day_are_quiet_and_the_eleventh_of_november_is_not
     assert all(by_day[date(2026, 10, day)] < 0.7 * plain for day in range(1, 9))
     assert by_day[date(2026, 10, 10)] > 0.8 * plain, "a Saturday worked in exchange for the holiday"
     assert by_day[date(2026, 11, 11)] > 2 * plain
+    assert PRESETS["freight"].volume(date(2026, 10, 5)) == pytest.approx(0.08 * 70), "a holiday Monday, no Sunday"
     same_city = local_days(calls(PRESETS["same-city"], date(2026, 9, 1), date(2026, 10, 9), SHANGHAI, 7))
     assert same_city[date(2026, 10, 3)] > same_city[date(2026, 9, 8)], "people order in on holidays"
 

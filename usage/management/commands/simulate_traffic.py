@@ -92,6 +92,9 @@ class Command(BaseCommand):
             sent = self.send(profile, start, end, books, options)
         except (SendingFailed, ValueError) as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            message = "stopped; start it again with the same options, what arrived will count as duplicates"
+            raise CommandError(message) from None
         report = as_json if options["json"] else as_text
         self.stdout.write(report(books, sent))
 
