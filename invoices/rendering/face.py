@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from billing.money import decimals_of
 from billing.rating.bill import Bill, Line, TaxRow
 from invoices import wording
 from invoices.rendering import policies
@@ -121,7 +122,7 @@ def face_of(document: Document, language: Language | None = None) -> Face:
         facts=_facts(lang, document),
         due_label=wording.label(lang, "amount_due" if kind == "invoice" else "amount_credited"),
         due_amount=wording.money(lang, total, bill.currency),
-        due_on=wording.day(lang, document["due_on"]) if document.get("due_on") and kind == "invoice" else "",
+        due_on=wording.day(lang, document.get("due_on") or "") if document.get("due_on") and kind == "invoice" else "",
         groups=list(_groups(lang, bill, document)),
         sums=_sums(lang, bill),
         total=wording.money(lang, total, bill.currency),
@@ -282,7 +283,7 @@ def _price(line: Line, currency: str) -> str:
     """Write a unit price; the "price" of a percentage is a rate."""
     if line.unit == "percent":
         return wording.percent(str(line.unit_price))
-    return wording.figure(str(line.unit_price), wording.decimals_of(currency))
+    return wording.figure(str(line.unit_price), decimals_of(currency))
 
 
 def _apart(lang: Language, line: Line) -> list[str]:

@@ -41,11 +41,12 @@ def render_mail(document: Document, *, link: str, language: Language | None = No
     """Write the mail for a stored document; ``link`` is the absolute address of the hosted page."""
     face = face_of(document, language)
     top = rows_by_amount(face, document["bill"], _TOP_LINES)
+    subject = _subject(face)
     context = {
         "face": face,
         "label": face.labels,
         "link": link,
-        "subject": _subject(face),
+        "subject": subject,
         "greeting": wording.label(face.language, "greeting", name=face.buyer.name),
         "opening": wording.label(
             face.language, "opening_credit_note" if face.is_credit_note else "opening", period=face.period
@@ -56,7 +57,7 @@ def render_mail(document: Document, *, link: str, language: Language | None = No
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
     }
     html = render_to_string("invoices/mail.html", context)
-    return Mail(context["subject"], _text(context), _inliner().inline(html))
+    return Mail(subject, _text(context), _inliner().inline(html))
 
 
 def _text(context: dict[str, object]) -> str:

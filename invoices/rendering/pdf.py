@@ -61,7 +61,7 @@ def render_pdf(document: Document, language: Language | None = None) -> bytes:
 def _layout(face: Face, created: datetime) -> dict[str, Any]:
     """Give what the template reads: the face with printable text, and the measures that depend on the figures."""
     columns, size = _columns(face)
-    shown = _printable(vars(face) | {"seller": _party(face.seller), "buyer": _party(face.buyer)})
+    shown: dict[str, Any] = _printable(vars(face) | {"seller": _party(face.seller), "buyer": _party(face.buyer)})
     return shown | {
         "groups": [_group(vars(group), columns[0], size) for group in face.groups],
         "labels": face.labels,
@@ -79,12 +79,13 @@ def _party(party: Party) -> dict[str, Any]:
 
 
 def _group(group: dict[str, Any], name_mm: float, size: float) -> dict[str, Any]:
-    return _printable(group | {"rows": []}) | {"rows": [_line(row, name_mm, size) for row in group["rows"]]}
+    shown: dict[str, Any] = _printable(group | {"rows": []})
+    return shown | {"rows": [_line(row, name_mm, size) for row in group["rows"]]}
 
 
 def _line(row: Row, name_mm: float, size: float) -> dict[str, Any]:
     """Give a line with ``fits``: its name and its explanation surely take one line each, its unit too."""
-    shown = _printable(vars(row), 22) | {"note": printable(row.note)}
+    shown: dict[str, Any] = _printable(vars(row), 22) | {"note": printable(row.note)}
     small = _ems(f"  {row.reference}  {row.tag}") * 7
     return shown | {
         "fits": (_ems(row.name) * size + small) * _EM_MM + 3 < name_mm

@@ -222,3 +222,31 @@ def invoice_of_lines(count: int, language: str = "zh") -> dict[str, Any]:
         for each in lines
     }  # fmt: skip
     return invoice(language, bill=bill_of(lines), explanations=explanations)
+
+
+def credit_note(language: str = "zh") -> dict[str, Any]:
+    """Give a credit note over part of the talk time."""
+    lines = [
+        line("talk.tier-3", "usage", "外呼通话时长", "Outbound talk time", "4.2(a)", "-108.00", unit="minute",
+             quantity_used="-1200", quantity_billed="-1200", unit_price="0.09")
+    ]  # fmt: skip
+    return invoice(
+        language,
+        kind="credit_note",
+        number="HC-2026-000007",
+        due_on=None,
+        bill=bill_of(lines),
+        previous=None,
+        summary=None,
+        usage_by_day=[],
+        explanations={},
+    )
+
+
+GOLDEN = {
+    "invoice-zh": lambda: invoice("zh"),
+    "invoice-en": lambda: invoice("en"),
+    "draft-en": lambda: invoice("en", state="draft", number=None),
+    "credit-note-zh": lambda: credit_note("zh"),
+    "lines-40-zh": lambda: invoice_of_lines(40, "zh"),
+}
