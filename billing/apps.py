@@ -10,7 +10,8 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and bind the shared tasks to our Celery application."""
+        import billing.celery
         import billing.checks  # noqa: F401
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -195,14 +196,16 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = ROOT / "static"
-# In place from the sources while embedded, so that no collectstatic is needed; collected in production.
-WHITENOISE_USE_FINDERS = ENVIRONMENT.embedded
+STATIC_ROOT.mkdir(exist_ok=True)
+# Where collectstatic has run (the container image) its hashed and compressed files are served, else the sources.
+_collected = "collectstatic" in sys.argv or (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_USE_FINDERS = not _collected
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if ENVIRONMENT.embedded
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _collected
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
 DISK_PATH = Path(ENVIRONMENT.disk_path) if ENVIRONMENT.disk_path else ROOT

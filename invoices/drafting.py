@@ -12,6 +12,7 @@ from billing.errors import Refused
 from billing.periods import Period, period_containing
 from billing.rating import explain, rate
 from billing.rating.bill import Bill
+from billing.rating.bill import Line as BillLine
 from billing.rating.terms import Terms
 from invoices.evidence import digest_of
 from invoices.models import Invoice, Line
@@ -93,7 +94,7 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
             ],
         },
         "bill": bill.to_json(),
-        "explanations": {line.key: {language: explain(line, language) for language in ("zh", "en")} for line in bill.lines},
+        "explanations": {line.key: _explained(line, bill.currency) for line in bill.lines},
         "evidence": digest_of(tenant.pk, terms),
         "previous": _previous(contract, terms.period),
         "usage_by_day": [
@@ -112,6 +113,11 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
             "billed_seconds": sum(billed.values()),
         },
     }
+
+
+def _explained(line: BillLine, currency: str) -> dict[str, str]:
+    explanation = explain(line, currency)
+    return {"zh": explanation.zh, "en": explanation.en}
 
 
 def _seller(seller: Seller) -> dict[str, str]:

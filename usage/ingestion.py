@@ -163,23 +163,15 @@ def _store(
     """Copy the records aside, insert those that are new in any month, and compare the others with what is there."""
     if not candidates:
         return []
-    cursor.execute(_CREATE_INCOMING)
-    rows = _rows(reporter, candidates)
-    with cursor.copy(_COPY_INCOMING) as copy:
-        copy.set_types(TYPES)
-        for row in rows:
-            copy.write_row(row)
     frozen = _mark_stale(cursor, reporter, {candidate.period for candidate in candidates}, now)
-    cursor.execute(
-        _INSERT_NEW,
-        {
-            "tenant": reporter.tenant_id, "source": source.pk, "batch": outcome.batch_id, "now": now, "frozen": frozen,
-        },
-    )  # fmt: skip
+    rows = _rows(reporter, candidates)
+    incoming, values = _written_out(rows) if len(candidates) <= FEW_RECORDS else _copied(cursor, rows)
+    whose = values | {"tenant": reporter.tenant_id, "source": source.pk, "batch": outcome.batch_id, "now": now, "frozen": frozen}
+    cursor.execute(_INSERT_NEW.format(incoming=incoming, names=_names), whose)
     stored = set(cursor.fetchall())
     known = {}
     if len(stored) < len(candidates):
-        cursor.execute(_FIND_KNOWN, {"tenant": reporter.tenant_id, "source": source.pk, "batch": outcome.batch_id})
+        cursor.execute(_FIND_KNOWN.format(incoming=incoming), whose)
         known = {position: bytes(digest) for position, digest in cursor.fetchall()}
     rejected = []
     for candidate in candidates:
@@ -191,6 +183,32 @@ def _store(
             item.fault = _conflict()
             rejected.append((candidate.index, candidate.decoded, item.fault))
     return rejected
+
+
+def _copied(cursor: Any, rows: Iterator[tuple[Any, ...]]) -> tuple[sql.Composable, dict[str, Any]]:
+    """Copy rows into a temporary table and name it."""
+    cursor.execute(_CREATE_INCOMING)
+    with cursor.copy(_COPY_INCOMING) as copy:
+        copy.set_types(TYPES)
+        for row in rows:
+            copy.write_row(row)
+    return sql.SQL("incoming"), {}
+
+
+def _written_out(rows: Iterator[tuple[Any, ...]]) -> tuple[sql.Composable, dict[str, Any]]:
+    """Name a few rows as parameters of the statement itself; a temporary table would cost more than the rows."""
+    values: dict[str, Any] = {}
+    written = []
+    for number, row in enumerate(rows):
+        names = [f"v{number}_{column}" for column in COLUMNS]
+        values |= dict(zip(names, row, strict=True))
+        written.append(_list.join(_typed(name, kind) for name, kind in zip(names, TYPES, strict=True)))
+    rows_sql = _list.join(sql.SQL("({})").format(row) for row in written)
+    return sql.SQL("(VALUES {}) AS incoming ({})").format(rows_sql, _list.join(map(sql.Identifier, COLUMNS))), values
+
+
+def _typed(name: str, kind: str) -> sql.Composable:
+    return sql.SQL("{}::{}").format(sql.Placeholder(name), sql.SQL(kind))  # type: ignore[arg-type]
 
 
 def _rows(reporter: Reporter, candidates: list[_Candidate]) -> Iterator[tuple[Any, ...]]:
@@ -291,15 +309,16 @@ _CREATE_INCOMING = sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS incoming ({}) O
 _COPY_INCOMING = sql.SQL("COPY incoming ({}) FROM STDIN (FORMAT BINARY)").format(
     _list.join(map(sql.Identifier, COLUMNS))
 )
+_names = _list.join(sql.Identifier(name) for name in COLUMNS if name not in {"position", "flags"})
 _INSERT_NEW = sql.SQL(
     "INSERT INTO usage_call (tenant_id, source_id, {names}, flags, batch_id, version, received_at) "
     "SELECT %(tenant)s, %(source)s, {names}, CASE WHEN period = ANY(%(frozen)s::date[]) THEN flags || 'late'::text "
-    "ELSE flags END, %(batch)s, 1, %(now)s FROM incoming WHERE NOT EXISTS ("
+    "ELSE flags END, %(batch)s, 1, %(now)s FROM {incoming} WHERE NOT EXISTS ("
     "SELECT 1 FROM usage_call AS known WHERE known.tenant_id = %(tenant)s AND known.source_id = %(source)s "
     "AND known.call_id = incoming.call_id AND known.leg = incoming.leg) RETURNING call_id, leg"
-).format(names=_list.join(sql.Identifier(name) for name in COLUMNS if name not in {"position", "flags"}))
+)
 _FIND_KNOWN = sql.SQL(
-    "SELECT incoming.position, known.content_hash FROM incoming JOIN usage_call AS known "
+    "SELECT incoming.position, known.content_hash FROM {incoming} JOIN usage_call AS known "
     "ON known.tenant_id = %(tenant)s AND known.source_id = %(source)s "
     "AND known.call_id = incoming.call_id AND known.leg = incoming.leg AND known.batch_id <> %(batch)s"
 )

@@ -1,0 +1,89 @@
+"""The demo's children: started together, watched, and gone when the demo is gone, however it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+STOP_WITHIN_SECONDS = 15.0
+
+
+class Children:
+    """Processes of one demo; each writes its log beside the embedded services'."""
+
+    def __init__(self, logs: Path, environment: dict[str, str]) -> None:
+        self.logs = logs
+        self.environment = os.environ | environment
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, *module_and_arguments: str) -> None:
+        """Start ``python -m …`` under a name; its output goes to ``<name>.log``."""
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", *module_and_arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,  # a Ctrl-C is for the demo, which then stops its children in order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing here runs threads before its children start
+            )
+
+    def ended(self) -> str:
+        """Return the name of a child that ended by itself, or an empty text."""
+        return next((name for name, child in self.running.items() if child.poll() is not None), "")
+
+    def stop(self) -> None:
+        """Ask every child to end, wait, and end those that will not."""
+        for child in self.running.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_SECONDS
+        for child in self.running.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port of this machine, or the next free one."""
+    for port in range(wanted, wanted + 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port from {wanted} on")
+
+
+def wait_until(true: Callable[[], bool], what: str, children: Children, seconds: float = 120.0) -> None:
+    """Wait for something the children do; a child that ends or the time running out is an error with a sentence."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if name := children.ended():
+            raise ChildEnded(f"{name} ended by itself; see {children.logs / name}.log. Run the demo again: it goes on.")
+        if time.monotonic() > deadline:
+            raise ChildEnded(f"{what} took longer than {seconds:.0f} s; see the logs in {children.logs}.")
+        time.sleep(0.1)
+
+
+class ChildEnded(Exception):
+    """A child of the demo ended or hangs; the message says which log to read."""
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,96 @@
+"""The demo's vendor, customers and contracts, made once; and the traffic of each customer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from billing.periods import Period, add_months, period_containing
+from tenants.contracts import sign
+from tenants.keys import make_key
+from tenants.models import ApiKey, Contact, Contract, ContractVersion, Seller, Tenant
+from usage.models import Source
+from usage.simulation import PRESETS, SimulatedCall, calls
+
+SEED = 2026
+MONTHS = 3
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One customer of the demo: who, under which contract, with which calls, reported with which key."""
+
+    tenant: Tenant
+    contract: Contract
+    source: Source
+    preset: str
+    format: str
+    key: str
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the customer's time zone."""
+        return ZoneInfo(self.tenant.zone)
+
+    def calls(self, month: Period) -> Iterator[SimulatedCall]:
+        """Generate the calls of one month; the same ones every time."""
+        seed = SEED + self.tenant.pk
+        return calls(PRESETS[self.preset], month.starts_on, month.ends_on, self.zone, seed)
+
+    def stored_calls(self, month: Period) -> int:
+        """Count what the database holds of one month."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM usage_call WHERE tenant_id = %s AND period = %s", [self.tenant.pk, month.starts_on]
+            )
+            return int(cursor.fetchone()[0])
+
+
+def full_months(today: date) -> list[Period]:
+    """Return the last three full calendar months, the latest last."""
+    first = today.replace(day=1)
+    return [period_containing(add_months(first, -back)) for back in range(MONTHS, 0, -1)]
+
+
+def make_vendor(now: datetime, months: list[Period], password: str) -> list[Customer]:
+    """Make seller, customers, signed contracts, sources and a key each, unless they exist; return the customers."""
+    story = json.loads((Path(__file__).parent / "vendor.json").read_text(encoding="utf-8"))
+    seller, _ = Seller.objects.get_or_create(
+        code=story["seller"]["code"], defaults=story["seller"] | {"billing_starts_on": months[-1].starts_on}
+    )
+    if not User.objects.filter(username="admin").exists():
+        User.objects.create_superuser("admin", email=seller.email, password=password)
+    return [_make_customer(each, seller, now, months[0].starts_on) for each in story["tenants"]]
+
+
+def _make_customer(story: dict[str, Any], seller: Seller, now: datetime, since: date) -> Customer:
+    tenant, _ = Tenant.objects.get_or_create(code=story["tenant"]["code"], defaults=story["tenant"] | {"seller": seller})
+    Contact.objects.get_or_create(tenant=tenant, email=story["contact"]["email"], defaults={"name": story["contact"]["name"]})
+    source, _ = Source.objects.get_or_create(tenant=tenant, code="switch-1", defaults={"zone": tenant.zone})
+    told = story["contract"]
+    names = {"tenant": tenant, "name_zh": told["name_zh"], "name_en": told["name_en"]}
+    contract, _ = Contract.objects.get_or_create(code=told["code"], defaults=names)
+    version, _ = ContractVersion.objects.get_or_create(
+        contract=contract, number=1, defaults={"starts_on": since, "agreement": told["agreement"]}
+    )
+    if version.signed_at is None:
+        sign(version, by="demo", reason="as negotiated", now=now)
+    # Only hashes of keys are stored, so each run makes its own and retires the last run's.
+    ApiKey.objects.filter(tenant=tenant, name="demo switch", revoked_at__isnull=True).update(revoked_at=now)
+    _, key = make_key(tenant, "demo switch", [ApiKey.INGEST, ApiKey.READ])
+    return Customer(tenant, contract, source, story["traffic"]["preset"], story["traffic"]["format"], key)
+
+
+def batches_of(records: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Cut a stream into lists of at most ``size``."""
+    for _, batch in groupby(enumerate(records), key=lambda pair: pair[0] // size):
+        yield [record for _, record in batch]

@@ -1,0 +1,109 @@
+"""What all tests share: a seller, a tenant, a contract of one duration clause, a key, and a way to post."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tenants.contracts import sign
+from tenants.keys import _cache, make_key
+from tenants.models import ApiKey, Contact, Contract, ContractVersion, Seller, Tenant
+from usage.models import Source
+from usage.partitions import forget_partitions
+
+SAMPLES = Path(__file__).parent / "data" / "cdr"
+TALK = {
+    "code": "talk",
+    "kind": "duration",
+    "name": {"zh": "通话", "en": "Talk time"},
+    "reference": "3.1",
+    "price": {"kind": "graduated", "tiers": [{"up_to": "2", "price": "0.15"}, {"price": "0.10"}]},
+}
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_the_last_test_knew() -> None:
+    _cache.clear()
+    forget_partitions()
+
+
+@pytest.fixture
+def seller(db: None) -> Seller:
+    return Seller.objects.create(
+        code="hd", name_zh="话单科技", name_en="Huadan Ltd.", email="billing@huadan.example", tax_id="91310000MA1K4XBX0E"
+    )
+
+
+@pytest.fixture
+def tenant(seller: Seller) -> Tenant:
+    made = Tenant.objects.create(
+        seller=seller, code="north", name_zh="北方速运", name_en="Northern Express", zone="Asia/Shanghai", language="en"
+    )
+    Contact.objects.create(tenant=made, name="Wang Fang", email="finance@north.example")
+    return made
+
+
+@pytest.fixture
+def source(tenant: Tenant) -> Source:
+    return Source.objects.create(tenant=tenant, code="switch-1", zone="Asia/Shanghai")
+
+
+@pytest.fixture
+def make_contract(tenant: Tenant) -> Callable[..., Contract]:
+    def make(*clauses: dict[str, Any], starts_on: date = date(2026, 1, 1), code: str = "C-1", **agreement: Any) -> Contract:
+        contract = Contract.objects.create(tenant=tenant, code=code, name_zh="合同", name_en="Contract")
+        document = {"version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": list(clauses or [TALK])}
+        version = ContractVersion.objects.create(
+            contract=contract, number=1, starts_on=starts_on, agreement=document | agreement
+        )
+        sign(version, by="test", reason="agreed", now=NOW)
+        return contract
+
+    return make
+
+
+@pytest.fixture
+def contract(make_contract: Callable[..., Contract]) -> Contract:
+    return make_contract()
+
+
+@pytest.fixture
+def key(tenant: Tenant) -> str:
+    return make_key(tenant, "switch", [ApiKey.INGEST, ApiKey.READ])[1]
+
+
+@pytest.fixture
+def post(key: str, source: Source) -> Callable[..., Any]:
+    """Post records to /api/v1/calls as the tenant, and return the answer's body."""
+
+    def send(*records: dict[str, Any], expect: int = 200, client: Client | None = None, **options: Any) -> Any:
+        answer = (client or Client()).post(
+            "/api/v1/calls?items=all",
+            data=options.pop("body", None) or json.dumps(list(records)),
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        assert answer.status_code == expect, answer.content
+        return json.loads(answer.content)
+
+    return send
+
+
+def call_of(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return a native record: one minute and one second of talk on 8 October 2026, 09:00 in Shanghai."""
+    return {
+        "call_id": f"call-{number}",
+        "direction": "outbound",
+        "caller": "+862155501000",
+        "callee": "+8613800001234",
+        "started_at": "2026-10-08T09:00:00+08:00",
+        "answered_at": "2026-10-08T09:00:05+08:00",
+        "ended_at": "2026-10-08T09:01:06+08:00",
+    } | changes
