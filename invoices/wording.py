@@ -164,9 +164,11 @@ _LABELS: dict[str, tuple[str, str]] = {
     "tier_between": ("{low} 至 {high} {unit}", "{low} to {high} {unit}"),
     "tier_above": ("{low} {unit}以上", "above {low} {unit}"),
     "balance": (
-        "套餐包 {package}（{bought}购买）：本期抵扣 {drawn}，剩余 {left}",
-        "Package {package}, bought on {bought}: {drawn} drawn down in this period, {left} left",
+        "{package}（{bought}购买）：本期抵扣 {drawn}，剩余 {left}",
+        "{package}, bought on {bought}: {drawn} drawn down in this period, {left} left",
     ),
+    "balance_expired": ("，过期 {expired}", ", {expired} expired"),
+    "drawdown": ("套餐抵扣", "drawn from the package"),
     "balance_until": ("，有效期至 {day}", ", valid until {day}"),
     "balances": ("套餐包余额", "Package balances"),
     "uncovered": (
@@ -188,25 +190,42 @@ _LABELS: dict[str, tuple[str, str]] = {
     "no_lines": ("本期没有费用。", "Nothing to pay for in this period."),
 }
 
+# Short forms for a column; the engine's explanations say the same units in full (billing/rating/wording.py).
 _UNITS: dict[str, tuple[str, str]] = {
-    "minute": ("分钟", "min"),
     "second": ("秒", "s"),
+    "minute": ("分钟", "min"),
     "hour": ("小时", "h"),
     "call": ("次", "call"),
-    "month": ("月", "month"),
-    "day": ("天", "day"),
-    "seat": ("坐席", "seat"),
-    "seat_month": ("坐席·月", "seat-month"),
-    "slot": ("并发", "slot"),
-    "channel": ("通道", "channel"),
-    "number": ("号码", "number"),
-    "robot": ("机器人", "robot"),
-    "block": ("包", "block"),
-    "percent": ("%", "%"),
-    "item": ("项", "item"),
-    "once": ("次", "once"),
-    "event": ("次", "event"),
+    "event": ("笔", "event"),
     "order": ("单", "order"),
+    "once": ("次", "once"),
+    "block": ("块", "block"),
+    "package": ("个", "package"),
+    "unit": ("个", "unit"),
+    "item": ("项", "item"),
+    "analysis": ("次", "analysis"),
+    "day": ("天", "day"),
+    "month": ("月", "month"),
+    "module": ("月", "month"),
+    "quarter": ("季", "quarter"),
+    "half_year": ("半年", "half-year"),
+    "year": ("年", "year"),
+    "module_day": ("模块·天", "module-day"),
+    "seat": ("坐席", "seat"),
+    "seat_day": ("坐席·天", "seat-day"),
+    "slot": ("并发", "slot"),
+    "slot_day": ("并发·天", "slot-day"),
+    "channel": ("通道", "channel"),
+    "channel_day": ("通道·天", "channel-day"),
+    "number": ("号码", "number"),
+    "number_day": ("号码·天", "number-day"),
+    "robot": ("机器人", "robot"),
+    "robot_day": ("机器人·天", "robot-day"),
+    "line": ("线路", "line"),
+    "line_day": ("线路·天", "line-day"),
+    "percent": ("", ""),
+    "currency": ("", ""),
+    "money": ("", ""),
 }
 
 # Values that contracts and call records share by convention; all others are codes and shown as written.
@@ -287,7 +306,10 @@ def tidy(text: str) -> str:
 
 
 def unit_name(language: Language, unit: str) -> str:
-    """Name a unit; a contract's own unit (a counter it invented) is shown as written."""
+    """Name a unit for a column; a contract's own unit (a counter it invented) is shown as written."""
+    count, _, rest = unit.partition("_")
+    if rest == "seconds" and count.isdigit():
+        return pick(language, f"{count} 秒", f"{count} s")
     return pick(language, *_UNITS.get(unit, (unit, unit)))
 
 

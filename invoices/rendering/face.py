@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from billing.money import decimals_of
-from billing.rating.bill import Bill, Line, TaxRow
+from billing.rating.bill import BalanceAfter, Bill, Line, TaxRow
 from invoices import wording
 from invoices.rendering import policies
 from invoices.rendering.document import Document
@@ -197,7 +197,7 @@ def _facts(lang: Language, document: Document) -> list[tuple[str, str]]:
             ("zone", month["zone"]),
             ("contract", f"{name} {contract['code']}".strip()),
             ("version", wording.label(lang, "version_n", number=versions) if versions else ""),
-            ("issued_on", wording.day(lang, document.get("issued_on") or "")),
+            ("issued_on", wording.day(lang, document["issued_on"]) if document["issued_on"] else ""),
             ("currency", wording.currency_name(lang, document["currency"])),
         ],
     )
@@ -281,7 +281,7 @@ def _quantity(value: Decimal | None) -> str:
 
 def _price(line: Line, currency: str) -> str:
     """Write a unit price; the "price" of a percentage is a rate."""
-    if line.unit == "percent":
+    if line.unit in ("percent", "currency"):
         return wording.percent(str(line.unit_price))
     return wording.figure(str(line.unit_price), decimals_of(currency))
 
@@ -289,7 +289,8 @@ def _price(line: Line, currency: str) -> str:
 def _apart(lang: Language, line: Line) -> list[str]:
     """Say what sets a line apart from others of its clause: its tier, its group, its cell of a matrix."""
     unit = wording.unit_name(lang, line.unit)
-    said = [line.group] if line.group else []
+    said = [wording.label(lang, "drawdown")] if line.kind == "drawdown" else []
+    said += [line.group] if line.group else []
     for dimension, value in line.cell:
         known = wording.label(lang, f"by_{dimension}") if dimension in _DIMENSIONS else dimension
         said.append(f"{known} {wording.value_name(lang, str(value))}")
@@ -322,27 +323,27 @@ def _tax_of(lang: Language, bill: Bill, row: TaxRow) -> list[tuple[str, str]]:
 
 
 def _balances(lang: Language, bill: Bill) -> list[str]:
-    """Say what is left of each package; money is said as money."""
-    said = []
-    for left in bill.balances:
-        is_money = left.unit == "money"
-        unit = "" if is_money else f" {wording.unit_name(lang, left.unit)}"
-        shown = [
-            wording.money(lang, str(n), bill.currency) if is_money else wording.figure(str(n)) + unit
-            for n in (left.drawn, left.remaining)
-        ]
-        text = wording.label(
-            lang,
-            "balance",
-            package=left.package,
-            bought=wording.day(lang, left.bought_on.isoformat()),
-            drawn=shown[0],
-            left=shown[1],
-        )
-        if left.expires_on:
-            text += wording.label(lang, "balance_until", day=wording.day(lang, left.expires_on.isoformat()))
-        said.append(text + wording.pick(lang, "。", "."))
-    return said
+    """Say what is left of each package, by its name where it is on the bill; one long empty is not told again."""
+    names = {line.code: str(getattr(line.name, lang)) for line in bill.lines}
+    told = (left for left in bill.balances if left.drawn or left.remaining or left.expired)
+    return [_balance(lang, left, names.get(left.package, left.package), bill.currency) for left in told]
+
+
+def _balance(lang: Language, left: BalanceAfter, name: str, currency: str) -> str:
+    def quantity(value: Decimal) -> str:
+        if left.unit == "money":
+            return wording.money(lang, str(value), currency)
+        return f"{wording.figure(str(value))} {wording.unit_name(lang, left.unit)}"
+
+    bought = wording.day(lang, left.bought_on.isoformat())
+    text = wording.label(
+        lang, "balance", package=name, bought=bought, drawn=quantity(left.drawn), left=quantity(left.remaining)
+    )
+    if left.expired:
+        text += wording.label(lang, "balance_expired", expired=quantity(left.expired))
+    if left.expires_on:
+        text += wording.label(lang, "balance_until", day=wording.day(lang, left.expires_on.isoformat()))
+    return text + wording.pick(lang, "。", ".")
 
 
 def _uncovered(lang: Language, bill: Bill) -> list[str]:

@@ -53,7 +53,7 @@ def render_mail(document: Document, *, link: str, language: Language | None = No
         ),
         "top": top,
         "more": _more(face, len(top)),
-        "chart": chart_of(face.language, document.get("usage_by_day") or []),
+        "chart": chart_of(face.language, document),
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
     }
     html = render_to_string("invoices/mail.html", context)

@@ -64,7 +64,7 @@ def page_context(
             | {"tiers": _tiers([row.share for row in group.rows])}
             for group in face.groups
         ],
-        "chart": chart_of(face.language, document.get("usage_by_day") or []),
+        "chart": chart_of(face.language, document),
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
         "other_language": wording.pick(other, "zh-Hans", "en"),
         "command": VERIFY,
