@@ -45,6 +45,8 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, now: datetime) -
     period = terms.period.starts_on
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
+        # There are few groups, but the planner cannot know and would sort every call on disk.
+        cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off")
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])
         UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period).delete()
         for segment in terms.segments:
@@ -195,19 +197,19 @@ def _talk_or_calls(
     """Count calls and seconds of one meter in one pass: each call goes to the first clause that matches."""
     agreement = segment.agreement
     conditions = [selectors.takes(taking, agreement, zone) for taking in takings]
-
-    def by_clause(what: list[Composable], otherwise: Composable) -> Composable:
-        if all(each == what[0] for each in what) and what[0] == otherwise:
-            return otherwise
-        cases = [SQL("WHEN {} THEN {}").format(c, w) for c, w in zip(conditions, what, strict=True)]
-        return SQL("CASE {} ELSE {} END").format(SQL(" ").join(cases), otherwise)
-
-    empty, zero = SQL("''::text"), SQL("0::bigint")
     considered = selectors.any_of([selectors.COUNTED[counts] for counts in sorted({t.counts for t in takings})])
     if any(taking.counts == "transferred" for taking in takings) and takings[0].needs_cover:
         considered = selectors.any_of([considered, selectors.COUNTED["answered"]])
     if not takings[0].needs_cover:
         considered = selectors.all_of([considered, selectors.any_of(conditions)])
+
+    def by_clause(what: list[Composable], otherwise: Composable) -> Composable:
+        if conditions == [considered] or {repr(each) for each in what} == {repr(otherwise)}:
+            return what[0]  # one clause takes every call that is looked at, or it makes no difference who does
+        cases = [SQL("WHEN {} THEN {}").format(c, w) for c, w in zip(conditions, what, strict=True)]
+        return SQL("CASE {} ELSE {} END").format(SQL(" ").join(cases), otherwise)
+
+    empty, zero = SQL("''::text"), SQL("0::bigint")
     columns = {
         "clause": by_clause([Literal(taking.clause) for taking in takings], empty),
         "day": selectors.local_day(zone),

@@ -1,0 +1,63 @@
+"""What benchmarks share: a throw-away database, and subject against baseline in turn."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def options_of(arguments: list[str] | None, description: str | None) -> argparse.Namespace:
+    """Read --json and --full."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", action="store_true", help="print every figure as JSON")
+    parser.add_argument("--full", action="store_true", help="all sizes, however long it takes")
+    return parser.parse_args(arguments)
+
+
+def open_database() -> None:
+    """Start a throw-away PostgreSQL and Valkey for this process, and migrate."""
+    import os
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing.settings")
+    # Without fsync the disk of a shared machine stays out of the figures; both sides have the same advantage.
+    import tests.embedded  # noqa: F401
+
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def in_turn(subject: Callable[[], object], baseline: Callable[[], object], rounds: int) -> tuple[list[float], list[float]]:
+    """Time both, one after the other, ``rounds`` times after one warm-up each; return seconds."""
+    subject(), baseline()
+    subjects, baselines = [], []
+    for _ in range(rounds):
+        baselines.append(seconds_of(baseline))
+        subjects.append(seconds_of(subject))
+    return subjects, baselines
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Time one piece of work."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def report(name: str, unit: str, value: float, baseline: float, ratio: float, *, as_json: bool, **more: Any) -> None:
+    """Print the line that trend keepers read, or everything as JSON."""
+    if as_json:
+        figures = {"name": name, "ratio": ratio, "value": value, "unit": unit, "baseline": baseline}
+        print(json.dumps(figures | more, indent=2, default=str))
+    else:
+        print(f"bench-{name} ratio={ratio:.3f} value={value:.4g} unit={unit} baseline={baseline:.4g}")
+
+
+median = statistics.median
