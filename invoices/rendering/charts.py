@@ -24,6 +24,7 @@ class Bar:
     height: float
     mail_height: int
     tick: str
+    anchor: str
     title: str
     day: str
     calls: str
@@ -96,6 +97,7 @@ def _bar(language: Language, day: UsageDay, index: int, step: float, highest: in
         height=height,
         mail_height=max(1, round(share * _MAIL_HEIGHT)),
         tick=name if index % 7 == 0 else "",
+        anchor="end" if (index + 4) * step > WIDTH else "start",
         title=f"{name}: {minutes} {wording.unit_name(language, 'minute')}, {day['calls']:,} {wording.unit_name(language, 'call')}",
         day=name,
         calls=f"{day['calls']:,}",

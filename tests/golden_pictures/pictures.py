@@ -66,5 +66,7 @@ def _averages(picture: Picture) -> list[float]:
     averages = []
     for top in range(0, picture.height - BLOCK + 1, BLOCK):
         rows = [picture.pixels[(top + n) * picture.width : (top + n + 1) * picture.width] for n in range(BLOCK)]
-        averages += [sum(sum(row[at : at + BLOCK]) for row in rows) / BLOCK**2 for at in range(0, across * BLOCK, BLOCK)]
+        averages += [
+            sum(sum(row[at : at + BLOCK]) for row in rows) / BLOCK**2 for at in range(0, across * BLOCK, BLOCK)
+        ]
     return averages
