@@ -8,10 +8,20 @@ Every query names its tenant.
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models import CODE, Tenant, validate_zone
+
+
+USUAL, FIRST_LEG, EACH_RECORD = "usual", "first", "each"
+LEG_POLICIES = [
+    (USUAL, _("as usual for the sender")),
+    (FIRST_LEG, _("the first leg of a call counts")),
+    (EACH_RECORD, _("each record counts")),
+]
+DIGITS = RegexValidator(r"^[0-9]*\Z", _("Digits only."))
 
 
 class Source(models.Model):
@@ -24,6 +34,50 @@ class Source(models.Model):
         max_length=60,
         validators=[validate_zone],
         help_text=_("For records that carry local times without a zone."),
+    )
+    leg_policy = models.CharField(
+        _("legs"),
+        max_length=8,
+        choices=LEG_POLICIES,
+        default=USUAL,
+        help_text=_("Usual: FreeSWITCH counts the first leg of a call, every other sender each record."),
+    )
+    country_code = models.CharField(
+        _("country code of its numbers"),
+        max_length=3,
+        blank=True,
+        validators=[DIGITS],
+        help_text=_(
+            "Such as 86. 0086…, +86…, 86… and 0… then become one number, +86…; empty leaves numbers as they come."
+        ),
+    )
+    international_prefix = models.CharField(_("dials abroad with"), max_length=6, default="00", validators=[DIGITS])
+    trunk_prefix = models.CharField(_("dials at home with"), max_length=3, default="0", blank=True, validators=[DIGITS])
+    variables = models.JSONField(
+        _("variables kept as labels"),
+        default=dict,
+        blank=True,
+        help_text=_('FreeSWITCH: label → channel variable, such as {"campaign": "sip_h_X-campaignId"}.'),
+    )
+    preset = models.CharField(
+        _("sends like"), max_length=20, blank=True, help_text=_("The sender whose callbacks /api/v1/cdr/mapped takes.")
+    )
+    mapping = models.JSONField(
+        _("mapping"),
+        default=dict,
+        blank=True,
+        help_text=_("Field → path in the sender's record, over the preset's; see docs/api.md."),
+    )
+    acknowledgement = models.JSONField(
+        _("acknowledgement"),
+        default=dict,
+        blank=True,
+        help_text=_("The JSON the sender wants back; empty means the preset's, or the outcome."),
+    )
+    silence_factor = models.PositiveSmallIntegerField(
+        _("silence alarm after"),
+        default=3,
+        help_text=_("Times the usual longest pause of a day; 0 never alarms."),
     )
 
     class Meta:
@@ -100,7 +154,10 @@ class Batch(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(
-                    received=models.F("accepted") + models.F("duplicates") + models.F("conflicts") + models.F("rejected")
+                    received=models.F("accepted")
+                    + models.F("duplicates")
+                    + models.F("conflicts")
+                    + models.F("rejected")
                 ),
                 name="batch_adds_up",
             )
@@ -123,6 +180,26 @@ class Quarantined(models.Model):
     raw = models.BinaryField()
     content_hash = models.BinaryField(null=True)
     received_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    resolution = models.CharField(max_length=10, default="", db_default="")
+    replay_batch_id = models.UUIDField(null=True)
+
+
+class Declaration(models.Model):
+    """What a sender says it sent for some local days; the close compares it with what is there.
+
+    ``source_id`` 0 is all sources together. For example (tenant 3, source 0, 2026-10-01 to 2026-11-01): 41,200 calls,
+    3,001,744 s of talk. Declared again, the newer figures stand.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "source_id", "starts_on", "ends_on")
+    tenant_id = models.BigIntegerField()
+    source_id = models.BigIntegerField()
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    calls = models.BigIntegerField()
+    talk_seconds = models.BigIntegerField()
+    declared_at = models.DateTimeField()
 
 
 class UsageMonth(models.Model):
