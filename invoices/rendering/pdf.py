@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from functools import cache
@@ -28,10 +29,7 @@ _one_at_a_time = threading.Lock()
 
 @cache
 def _compiler() -> typst.Compiler:
-    """Make this process's compiler; it keeps fonts and what did not change between two invoices.
-
-    Its threads do not survive a fork, so it is made on the first use and never at import.
-    """
+    """Make this process's compiler on first use; it keeps the fonts and what two invoices have in common."""
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(sans_path().parent)])
     return typst.Compiler(str(_TEMPLATES / "invoice.typ"), root=str(_TEMPLATES), font_paths=fonts)
 
@@ -45,6 +43,7 @@ def render_pdf(document: Document, language: Language | None = None) -> bytes:
     face = face_of(document, language)
     created = datetime.fromisoformat(document.get("issued_on") or document["period"]["end"]).replace(tzinfo=UTC)
     data = json.dumps(_layout(face, created), ensure_ascii=False, default=vars)
+    _refuse_inherited_threads()
     with _one_at_a_time:
         pdf = _compiler().compile(
             format="pdf",
@@ -56,6 +55,20 @@ def render_pdf(document: Document, language: Language | None = None) -> bytes:
     if not isinstance(pdf, bytes):
         raise TypeError("typst gave no PDF")
     return pdf
+
+
+@cache
+def _first_process() -> int:
+    return os.getpid()
+
+
+def _refuse_inherited_threads() -> None:
+    """Fail at once where Typst would wait for ever: its threads do not survive a fork, and cannot be made anew.
+
+    Servers that fork workers (gunicorn, Celery) must not print before they fork.
+    """
+    if _first_process() != os.getpid():
+        raise RuntimeError("This process was forked from one that had printed an invoice; print only after the fork.")
 
 
 def _layout(face: Face, created: datetime) -> dict[str, Any]:

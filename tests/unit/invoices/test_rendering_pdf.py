@@ -1,5 +1,6 @@
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pypdf import PdfReader
@@ -167,6 +168,19 @@ def test_tags_a_late_line_with_the_month_it_comes_from():
     document = documents.invoice("zh")
     document["bill"]["lines"][3]["period"] = "2025-12"
     assert "补计2025年12月" in squeezed(text_of(render_pdf(document)))
+
+
+def test_refuses_to_print_in_a_fork_of_a_process_that_printed(monkeypatch):
+    render_pdf(documents.invoice("zh"))
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    with pytest.raises(RuntimeError, match="after the fork"):
+        render_pdf(documents.invoice("zh"))
+
+
+def test_prints_for_many_threads_at_once():
+    with ThreadPoolExecutor(4) as pool:
+        printed = set(pool.map(render_pdf, [documents.invoice("zh")] * 8))
+    assert len(printed) == 1
 
 
 def test_has_a_sentence_for_every_value_of_every_policy():
