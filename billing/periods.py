@@ -62,7 +62,7 @@ def _first_instant(day: date, place: ZoneInfo) -> datetime:
     low = datetime.combine(day, time(), UTC) - timedelta(hours=36)
     high = low + timedelta(hours=72)
     while high - low > timedelta(seconds=1):
-        middle = low + (high - low) // 2
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
         low, high = (low, middle) if middle.astimezone(place).date() >= day else (middle, high)
     return high
 

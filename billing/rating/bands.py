@@ -126,8 +126,8 @@ def _clock_changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[d
     before = start.astimezone(zone).utcoffset()
     if before == end.astimezone(zone).utcoffset():
         return
-    low, high = start, end
-    while high - low > timedelta(milliseconds=1):
-        middle = low + (high - low) // 2
+    low, high = start.replace(microsecond=0), end.replace(microsecond=0) + timedelta(seconds=1)
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
         low, high = (middle, high) if middle.astimezone(zone).utcoffset() == before else (low, middle)
-    yield high.replace(microsecond=high.microsecond // 1000 * 1000)
+    yield high

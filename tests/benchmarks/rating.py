@@ -35,7 +35,10 @@ def contract(clauses: int = 12, tiers: int = 4) -> dict[str, Any]:
     ]
     usage = [_usage(number, tiers) for number in range(clauses - len(fees))]
     return {
-        "version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": usage + fees,
+        "version": 1,
+        "currency": "CNY",
+        "tax": {"rate": "0.06"},
+        "clauses": usage + fees,
         "discounts": [{"code": "term", "name": NAME, "rate": "0.08"}],
     }
 
@@ -44,8 +47,12 @@ def _usage(number: int, tiers: int) -> dict[str, Any]:
     table = [{"up_to": str(1000 * (t + 1)), "price": f"0.{20 - t:02}"} for t in range(min(tiers, 19) - 1)]
     table += [{"up_to": str(1000 * (t + 1)), "price": "0.02"} for t in range(len(table), tiers - 1)]
     return {
-        "kind": "duration", "code": f"talk-{number}", "name": NAME, "select": {"region": [f"{number:02}"]},
-        "included_minutes": "100", "price": {"kind": "graduated", "tiers": [*table, {"price": "0.01"}]},
+        "kind": "duration",
+        "code": f"talk-{number}",
+        "name": NAME,
+        "select": {"region": [f"{number:02}"]},
+        "included_minutes": "100",
+        "price": {"kind": "graduated", "tiers": [*table, {"price": "0.01"}]},
     }
 
 
@@ -53,9 +60,16 @@ def usage(clauses: int = 12, tiers: int = 4) -> Totals:
     """Make totals that reach into every tier, counted by day."""
     seconds = (1000 * tiers * 60) // 30
     rows = [
-        {"segment": "1", "clause": f"talk-{number}", "on": str(FIRST + timedelta(day)), "calls": 40,
-         "talk_ms": seconds * 1000, "billed_seconds": seconds}
-        for number in range(clauses - 3) for day in range(30)
+        {
+            "segment": "1",
+            "clause": f"talk-{number}",
+            "on": str(FIRST + timedelta(day)),
+            "calls": 40,
+            "talk_ms": seconds * 1000,
+            "billed_seconds": seconds,
+        }
+        for number in range(clauses - 3)
+        for day in range(30)
     ]
     held = [{"item": item, "changes": [{"on": "2026-01-01", "by": "3"}]} for item in ("seats", "knowledge")]
     return Totals.from_json({"version": 1, "rows": rows, "subscriptions": held})
@@ -99,9 +113,17 @@ def measure() -> dict[str, Any]:
         baselines.append(per_second(bare))
     value, baseline = statistics.median(subjects), statistics.median(baselines)
     return {
-        "name": "rating", "unit": "bills/s", "value": value, "baseline": baseline, "ratio": value / baseline,
-        "lines": lines, "clauses": len(agreed.segments[0].agreement.clauses), "rows": len(used.rows),
-        "subjects": subjects, "baselines": baselines, "growth": growth(),
+        "name": "rating",
+        "unit": "bills/s",
+        "value": value,
+        "baseline": baseline,
+        "ratio": value / baseline,
+        "lines": lines,
+        "clauses": len(agreed.segments[0].agreement.clauses),
+        "rows": len(used.rows),
+        "subjects": subjects,
+        "baselines": baselines,
+        "growth": growth(),
     }
 
 
@@ -115,7 +137,13 @@ def _timed(clauses: int, tiers: int) -> dict[str, float]:
     agreed, used = terms(clauses, tiers), usage(clauses, tiers)
     lines = len(rate(agreed, used).lines)
     microseconds = 1e6 / per_second(lambda: rate(agreed, used), 0.2)
-    return {"clauses": clauses, "tiers": tiers, "lines": lines, "us_per_bill": microseconds, "us_per_line": microseconds / lines}
+    return {
+        "clauses": clauses,
+        "tiers": tiers,
+        "lines": lines,
+        "us_per_bill": microseconds,
+        "us_per_line": microseconds / lines,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,8 +159,12 @@ def main(arguments: list[str] | None = None) -> int:
     for kind, steps in found["growth"].items():
         print(f"growth with {kind}:")
         for step in steps:
-            print(f"  {step[kind]:>3} {kind}: {step['lines']:>4} lines {step['us_per_bill']:>8.0f} us/bill {step['us_per_line']:>6.1f} us/line")
-    print(f"bench-rating ratio={found['ratio']:.5f} value={found['value']:.0f} unit=bills/s baseline={found['baseline']:.0f}")
+            print(
+                f"  {step[kind]:>3} {kind}: {step['lines']:>4} lines {step['us_per_bill']:>8.0f} us/bill {step['us_per_line']:>6.1f} us/line"
+            )
+    print(
+        f"bench-rating ratio={found['ratio']:.5f} value={found['value']:.0f} unit=bills/s baseline={found['baseline']:.0f}"
+    )
     return 0
 
 

@@ -25,7 +25,10 @@ def cases() -> list[Any]:
     found = []
     for path in sorted(HERE.glob("*.json")):
         golden = json.loads(path.read_text(encoding="utf-8"))
-        found += [pytest.param(golden["model"], case, id=f"{golden['model']}: {case['arithmetic']}") for case in golden["cases"]]
+        found += [
+            pytest.param(golden["model"], case, id=f"{golden['model']}: {case['arithmetic']}")
+            for case in golden["cases"]
+        ]
     return found
 
 

@@ -155,17 +155,21 @@ def _share_saved(context: Context, code: str, rows: dict[int, Fraction]) -> Frac
     assert isinstance(clause, (DurationClause, CallsClause, FeatureClause))
     used, metering = usage_of(clause, context)
     scale = _units_per_raw(metering)
-    price = clause.price
-    if (
-        isinstance(price, Elapsed)
-        or (isinstance(price, PerUnit) and price.round_each_call)
-        or (isinstance(price, Percentage))
-    ):
-        whole = sum((each.raw * scale for each in used), ZERO)
-        return sum(rows.values(), ZERO) / whole
+    if _prices_single_calls(clause):
+        return sum(rows.values(), ZERO) / sum((each.raw * scale for each in used), ZERO)
     rest = [Used(each.raw - rows.get(place, ZERO) / scale, each.row) for place, each in enumerate(used)]
-    full = _amount(clause, context, used, metering)
-    return (full - _amount(clause, context, rest, metering)) / full if full else ZERO
+    saved = _amount(clause, context, used, metering) - _amount(clause, context, rest, metering)
+    whole = context.amounts[code]
+    return saved / whole if whole else ZERO
+
+
+def _prices_single_calls(clause: UsageClause) -> bool:
+    if isinstance(clause, CallsClause):
+        return False
+    price = clause.price
+    return isinstance(price, (Elapsed, Percentage)) or (
+        isinstance(price, PerUnit) and price.round_each_call is not None
+    )
 
 
 def _amount(clause: UsageClause, context: Context, used: list[Used], metering: Metering) -> Fraction:

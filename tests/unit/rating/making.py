@@ -23,7 +23,9 @@ def agreement(*clauses: dict[str, Any], **rest: Any) -> dict[str, Any]:
     return {"version": 1, "currency": "CNY", "clauses": named, **rest}
 
 
-def terms(*clauses: dict[str, Any], period: Period = NOVEMBER, starts_on: date = date(2026, 1, 1), **rest: Any) -> Terms:
+def terms(
+    *clauses: dict[str, Any], period: Period = NOVEMBER, starts_on: date = date(2026, 1, 1), **rest: Any
+) -> Terms:
     ends_on = rest.pop("ends_on", None)
     return terms_from_versions(period, SHANGHAI, [("1", starts_on, agreement(*clauses, **rest))], ends_on=ends_on)
 
