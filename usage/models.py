@@ -246,3 +246,62 @@ class UsageTotal(models.Model):
     billed_seconds = models.BigIntegerField()
     value = models.DecimalField(max_digits=30, decimal_places=6)
     histogram = models.JSONField()
+
+
+class SourceMonth(models.Model):
+    """A month in which a source has calls; a repetition is looked for in these months and in no others.
+
+    Written in the transaction of the first call, under the lock on the source or on the call's bucket; never removed
+    while the month's partition is attached.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "source_id", "period")
+    tenant_id = models.BigIntegerField()
+    source_id = models.BigIntegerField()
+    period = models.DateField()
+
+
+class CallVersion(models.Model):
+    """A version of a call that was replaced or voided, whole, with who did it and why. Rows are never changed.
+
+    ``replaced`` is the row as it stood; ``replacement`` the row that came instead, null when the call was voided.
+    ``late`` says that the month was frozen: the row still stands as it was billed, and the change waits for the
+    next invoice as a difference.
+    """
+
+    VOID, CORRECTION = "void", "correction"
+
+    pk = models.CompositePrimaryKey("tenant_id", "source_id", "call_id", "leg", "version")
+    tenant_id = models.BigIntegerField()
+    source_id = models.BigIntegerField()
+    call_id = models.TextField()
+    leg = models.TextField()
+    version = models.SmallIntegerField()
+    period = models.DateField()
+    kind = models.CharField(max_length=10, choices=[(VOID, _("void")), (CORRECTION, _("correction"))])
+    late = models.BooleanField()
+    reason = models.CharField(max_length=300)
+    changed_by = models.CharField(max_length=150)
+    changed_at = models.DateTimeField()
+    content_hash = models.BinaryField()
+    replaced = models.JSONField()
+    replacement = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "period"], name="late_changes", condition=models.Q(late=True))
+        ]
+
+
+class KeptAnswer(models.Model):
+    """The answer given to a delivery with an Idempotency-Key, to be given again to the same request."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "key")
+    tenant_id = models.BigIntegerField()
+    key = models.CharField(max_length=255)
+    request_hash = models.BinaryField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="old_answers")]

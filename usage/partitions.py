@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from django.db import connection, transaction
 from psycopg import sql
@@ -38,12 +39,10 @@ def forget_partitions() -> None:
 def _create(month: date) -> None:
     name = f"usage_call_{month:%Y_%m}"
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-        if cursor.fetchone()[0]:
+        if _exists(cursor, name):
             return
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PARTITIONS_LOCK])
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-        if cursor.fetchone()[0]:
+        if _exists(cursor, name):
             return  # someone else was quicker
         partition, parent = sql.Identifier(name), sql.Identifier("usage_call")
         cursor.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(partition, parent))
@@ -51,3 +50,13 @@ def _create(month: date) -> None:
         cursor.execute(
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES {}").format(parent, partition, bounds)
         )
+
+
+def _exists(cursor: Any, name: str) -> bool:
+    """Look the table up in the catalogue itself: to_regclass() answers from a cache that an advisory lock leaves stale."""
+    cursor.execute(
+        "SELECT FROM pg_class WHERE relname = %s AND relnamespace = "
+        "(SELECT relnamespace FROM pg_class WHERE oid = 'usage_call'::regclass)",
+        [name],
+    )
+    return cursor.fetchone() is not None
