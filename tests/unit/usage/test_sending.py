@@ -118,7 +118,8 @@ def test_busy_answers_and_dropped_lines_are_repeated_and_nothing_counts_twice(se
     assert sent.retries == 5
     assert sent.received == 60 == sent.accepted + sent.duplicates
     assert len(receiver.seen) == 60
-    assert sent.duplicates == 20, "two batches were stored although their answers were lost"
+    # Both lost answers may have been the same batch's.
+    assert sent.duplicates in {10, 20}, "what was stored before its answer was lost counts once"
 
 
 def test_sending_everything_again_changes_nothing(serve):
