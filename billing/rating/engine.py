@@ -17,7 +17,7 @@ from billing.rating.clauses.package import balances_after, pools_of
 from billing.rating.clauses.recurring import cycle_of
 from billing.rating.commitments import Span, Spans, cap_lines, commitment_lines
 from billing.rating.difference import Difference, NotComparable
-from billing.rating.exact import ZERO
+from billing.rating.exact import total
 from billing.rating.factors import discount_lines, factor_lines
 from billing.rating.ledger import Ledger
 from billing.rating.refusals import InvalidTerms
@@ -35,8 +35,7 @@ def rate(terms: Terms, totals: Totals, settled: Iterable[Difference] = ()) -> Bi
     contexts = _contexts(terms, totals)
     lines = [line for context in contexts for line in _clause_lines(context)]
     ledger = Ledger(terms, contexts[-1].mode)
-    for line in lines:
-        ledger.enter(line)
+    ledger.enter(lines)
     lines += factor_lines(ledger, totals)
     lines += discount_lines(ledger)
     spans = _spans(contexts[-1])
@@ -95,14 +94,17 @@ def _contexts(terms: Terms, totals: Totals) -> list[Context]:
 
 def _rows(terms: Terms, totals: Totals) -> dict[str, dict[str, list[Row]]]:
     """Put the rows by version and clause; refuse rows that no clause can price."""
-    known = {(s.number, c.code) for s in terms.segments for c in s.agreement.clauses}
-    found: dict[str, dict[str, list[Row]]] = {}
+    places = {(s.number, c.code): list[Row]() for s in terms.segments for c in s.agreement.clauses}
     for index, row in enumerate(totals.rows):
-        if (row.segment, row.clause) not in known:
+        place = places.get((row.segment, row.clause))
+        if place is None:
             raise InvalidTerms(
                 f'Count again: version {row.segment} has no clause "{row.clause}".', pointer=f"/rows/{index}/clause"
             )
-        found.setdefault(row.segment, {}).setdefault(row.clause, []).append(row)
+        place.append(row)
+    found: dict[str, dict[str, list[Row]]] = {segment.number: {} for segment in terms.segments}
+    for (number, code), rows in places.items():
+        found[number][code] = rows
     return found
 
 
@@ -112,7 +114,7 @@ def _clause_lines(context: Context) -> list[Line]:
     lines: dict[str, list[Line]] = {clause.code: [] for clause in clauses}
     for clause in sorted(clauses, key=_waits_for_others):
         lines[clause.code] = lines_of(clause, context)
-        context.amounts[clause.code] = sum((line.unrounded for line in lines[clause.code]), ZERO)
+        context.amounts[clause.code] = total(line.unrounded for line in lines[clause.code])
     return [line for found in lines.values() for line in found]
 
 
@@ -123,6 +125,9 @@ def _waits_for_others(clause: Clause) -> bool:
 
 def _spans(context: Context) -> Spans:
     """Find where the month stands in quarters, half-years and years of the contract."""
+    items = [*context.agreement.commitments, *context.agreement.caps]
+    if all(item.every == "month" for item in items):
+        return {}
     spans: Spans = {}
     for every, months in CYCLE_MONTHS.items():
         if months > 1:

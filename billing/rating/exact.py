@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from math import lcm
 
 from billing.money import round_to
 
@@ -25,6 +27,21 @@ def shown(value: Fraction) -> Decimal:
         return Decimal(value.numerator)
     text = format(round_to(value, SHOWN_PLACES), "f").rstrip("0")
     return Decimal(text.rstrip("."))
+
+
+def total(numbers: Iterable[Fraction]) -> Fraction:
+    """Add fractions exactly; whole numbers and equal denominators, the usual case, add up as integers."""
+    by_denominator: dict[int, int] = {}
+    for number in numbers:
+        numerator, denominator = number.as_integer_ratio()
+        by_denominator[denominator] = by_denominator.get(denominator, 0) + numerator
+    if not by_denominator:
+        return ZERO
+    if len(by_denominator) == 1:
+        ((denominator, numerator),) = by_denominator.items()
+        return Fraction(numerator, denominator)
+    common = lcm(*by_denominator)
+    return Fraction(sum(n * (common // d) for d, n in by_denominator.items()), common)
 
 
 def ceil_to(value: Fraction, step: Fraction) -> Fraction:

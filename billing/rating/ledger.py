@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from billing.money import RoundingMode, decimals_of, round_to
 from billing.rating.bill import Line, LineKind, Step
-from billing.rating.exact import ZERO
+from billing.rating.exact import ZERO, total
 from billing.rating.steps import run
 from billing.rating.terms import Name, Segment, Terms
 
@@ -52,11 +52,14 @@ class Ledger:
         """Give the decimals of the currency."""
         return decimals_of(self.terms.currency)
 
-    def enter(self, line: Line) -> None:
-        """Add a clause's line to its bucket."""
-        bucket = Bucket(line.version, line.code, line.tax_rate)
-        self.exact[bucket] = self.exact.get(bucket, ZERO) + line.unrounded
-        self.printed[bucket] = self.printed.get(bucket, Decimal(0)) + line.amount
+    def enter(self, lines: Iterable[Line]) -> None:
+        """Add the clauses' lines to their buckets."""
+        found: dict[Bucket, list[Fraction]] = {}
+        for line in lines:
+            bucket = Bucket(line.version, line.code, line.tax_rate)
+            found.setdefault(bucket, []).append(line.unrounded)
+            self.printed[bucket] = self.printed.get(bucket, Decimal(0)) + line.amount
+        self.exact = {bucket: total(amounts) for bucket, amounts in found.items()}
 
     def chosen(self, segments: Iterable[Segment], of: Sequence[str], flag: str) -> list[Bucket]:
         """List the buckets of the clauses named in ``of``; of those with ``flag`` when it names none."""

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from billing.money import round_to
 from billing.rating.bill import Step
-from billing.rating.exact import ONE, ZERO, ceil_to, exact
+from billing.rating.exact import ONE, ZERO, ceil_to, exact, total
 from billing.rating.steps import run
 from billing.rating.terms import (
     Block,
@@ -234,7 +234,9 @@ def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fracti
 
     ``least`` and ``most`` are the shares of the month for which minimum and maximum hold.
     """
-    amount = sum((part.amount for part in parts), ZERO)
+    amount = parts[0].amount if len(parts) == 1 else total(part.amount for part in parts)
+    if price.minimum is None and price.maximum is None:
+        return Priced(amount, tuple(parts))
     for name, limit, share in (("minimum", price.minimum, least), ("maximum", price.maximum, most)):
         if limit is None:
             continue

@@ -9,9 +9,10 @@ from fractions import Fraction
 from billing.rating.bill import Step
 from billing.rating.calls import Call, Taken, Untaken, cell_of, segment_of, take
 from billing.rating.clauses import calls, duration, feature
-from billing.rating.clauses.usage import Metering, matching_cell
+from billing.rating.clauses.usage import Metering
 from billing.rating.counting import Taking, takings
 from billing.rating.exact import ZERO, exact
+from billing.rating.matrix import matching_cell
 from billing.rating.prices import parts_of, price_calls
 from billing.rating.steps import run
 from billing.rating.terms import (
@@ -133,7 +134,7 @@ def _amount(
         return parts[0].amount, parts
     if before is None or not isinstance(price, (PerUnit, Graduated, Flat)) or isinstance(price, Percentage):
         return None, ()
-    included = exact(metering.included)
+    included = metering.included
     start = max(before - included, ZERO)
     end = max(before + quantity - included, ZERO)
     parts = tuple(parts_of(price, end - start, start))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import NamedTuple
 
 from billing.rating.bill import Step
@@ -25,6 +26,58 @@ class Part(NamedTuple):
     unit: str = ""
 
 
+class Rung(NamedTuple):
+    """A tier made ready for arithmetic: bounds as whole multiples of the table's ``grain``, price as a ratio."""
+
+    suffix: str
+    tier: Tier
+    lower: int
+    upper: int | None
+    price_numerator: int
+    price_denominator: int
+    tier_from: Decimal
+    steps: tuple[Step, ...]
+
+
+Ladder = tuple[int, tuple[Rung, ...]]
+LADDERS: dict[int, tuple[Sequence[Tier], Ladder]] = {}
+LADDERS_KEPT = 4096
+
+
+def ladder_of(tiers: Sequence[Tier]) -> Ladder:
+    """Make a price table ready once; it is remembered by identity, because contracts are rated again and again."""
+    known = LADDERS.get(id(tiers))
+    if known is not None and known[0] is tiers:
+        return known[1]
+    if len(LADDERS) >= LADDERS_KEPT:
+        LADDERS.clear()
+    grain = lcm(*(exact(tier.up_to).denominator for tier in tiers if tier.up_to is not None))
+    lower, rungs = 0, []
+    for number, tier in enumerate(tiers, 1):
+        upper = None if tier.up_to is None else int(exact(tier.up_to) * grain)
+        price = exact(tier.price)
+        tier_from = tiers[number - 2].up_to if number > 1 else None
+        steps = _rung_steps(tier, Fraction(lower, grain))
+        rungs.append(
+            Rung(
+                f"tier-{number}", tier, lower, upper, price.numerator, price.denominator, tier_from or Decimal(0), steps
+            )
+        )
+        lower = upper or 0
+    ladder = (grain, tuple(rungs))
+    LADDERS[id(tiers)] = (tiers, ladder)
+    return ladder
+
+
+def _rung_steps(tier: Tier, lower: Fraction) -> tuple[Step, ...]:
+    steps = [Step("at_most", exact(tier.up_to), "tier_to")] if tier.up_to is not None else []
+    if lower:
+        steps.append(Step("subtract", lower, "tier_from"))
+    if tier.step is not None:
+        steps.append(Step("round_up", exact(tier.step), "step"))
+    return (*steps, Step("multiply", exact(tier.price), "price"))
+
+
 def graduated_parts(
     tiers: Sequence[Tier], quantity: Fraction, start: Fraction = ZERO, *, zero_flat: bool = False
 ) -> list[Part]:
@@ -33,46 +86,57 @@ def graduated_parts(
     ``start`` is the position already used up, for quantities that continue a month. A tier's flat fee is owed
     when this quantity enters it; that of the first also at zero usage when ``zero_flat``.
     """
+    grain, rungs = ladder_of(tiers)
+    if start:
+        return _continued_parts(rungs, quantity, start, grain)
     parts = []
-    lower, end = ZERO, start + quantity
-    for number, tier in enumerate(tiers, 1):
-        upper = None if tier.up_to is None else exact(tier.up_to)
-        first = max(start, lower)
-        taken = (end if upper is None or end < upper else upper) - first
-        if taken > 0 or (number == 1 and end == 0):
-            enters = start <= lower and (taken > 0 or zero_flat)
-            parts.append(_graduated_part(number, tier, start, lower, max(taken, ZERO), enters=enters))
-        if upper is None or end <= upper:
+    numerator, denominator = quantity.as_integer_ratio()
+    end = numerator * grain
+    for rung in rungs:
+        upper = end if rung.upper is None else min(end, rung.upper * denominator)
+        taken = upper - rung.lower * denominator
+        parts.append(_part(rung, taken, denominator * grain, rung.steps, enters=taken > 0 or zero_flat))
+        if upper == end:
             break
-        lower = upper
-    return parts or [_unused_part(tiers, start)]
+    return parts
 
 
-def _graduated_part(
-    number: int, tier: Tier, start: Fraction, lower: Fraction, taken: Fraction, *, enters: bool
-) -> Part:
-    steps = [Step("add", start, "position")] if start else []
-    if tier.up_to is not None:
-        steps.append(Step("at_most", exact(tier.up_to), "tier_to"))
-    if lower or start:
-        steps.append(Step("subtract", max(start, lower), "tier_from"))
-    if tier.step is not None:
-        steps.append(Step("round_up", exact(tier.step), "step"))
-        taken = ceil_to(taken, exact(tier.step))
-    price = exact(tier.price)
-    steps.append(Step("multiply", price, "price"))
-    amount = taken * price
+def _part(rung: Rung, taken: int, denominator: int, steps: tuple[Step, ...], *, enters: bool) -> Part:
+    tier = rung.tier
+    quantity = Fraction(taken, denominator)
+    if tier.step is None:
+        amount = Fraction(taken * rung.price_numerator, denominator * rung.price_denominator)
+    else:
+        quantity = ceil_to(quantity, exact(tier.step))
+        amount = quantity * exact(tier.price)
     if enters and tier.flat:
-        steps.append(Step("add", exact(tier.flat), "flat"))
+        steps = (*steps, Step("add", exact(tier.flat), "flat"))
         amount += exact(tier.flat)
-    tier_from = Decimal(lower.numerator) / Decimal(lower.denominator)
-    return Part(f"tier-{number}", taken, amount, tuple(steps), tier.price, tier_from, tier.up_to)
+    return Part(rung.suffix, quantity, amount, steps, tier.price, rung.tier_from, tier.up_to)
 
 
-def _unused_part(tiers: Sequence[Tier], start: Fraction) -> Part:
-    number = next(n for n, tier in enumerate(tiers, 1) if tier.up_to is None or start <= tier.up_to)
-    tier = tiers[number - 1]
-    return Part(f"tier-{number}", ZERO, ZERO, (Step("multiply", exact(tier.price), "price"),), tier.price)
+def _continued_parts(rungs: Sequence[Rung], quantity: Fraction, start: Fraction, grain: int) -> list[Part]:
+    """Price a quantity from a position on; a flat fee is owed only for tiers that were not entered before."""
+    parts = []
+    end = start + quantity
+    for rung in rungs:
+        lower = Fraction(rung.lower, grain)
+        upper = end if rung.upper is None else min(end, Fraction(rung.upper, grain))
+        first = max(start, lower)
+        holds_start = rung.upper is None or start <= Fraction(rung.upper, grain)
+        if upper > first or (not quantity and holds_start):
+            steps = _continued_steps(rung, start, first)
+            taken = max(upper - first, ZERO)
+            parts.append(_part(rung, taken.numerator, taken.denominator, steps, enters=start <= lower and taken > 0))
+        if upper == end:
+            break
+    return parts
+
+
+def _continued_steps(rung: Rung, start: Fraction, first: Fraction) -> tuple[Step, ...]:
+    kept = (step for step in rung.steps if step.op in ("round_up", "multiply"))
+    limit = (step for step in rung.steps if step.op == "at_most")
+    return (Step("add", start, "position"), *limit, Step("subtract", first, "tier_from"), *kept)
 
 
 def volume_part(tiers: Sequence[Tier], quantity: Fraction, start: Fraction = ZERO, *, zero_flat: bool = False) -> Part:

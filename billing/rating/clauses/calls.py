@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.rating.bill import Line
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import Metering, Used, usage_lines
+from billing.rating.exact import exact
 from billing.rating.terms import CallsClause
 from billing.rating.totals import Row, Uncovered
 
@@ -26,12 +27,12 @@ def lines(clause: CallsClause, context: Context) -> list[Line]:
 
 def used(clause: CallsClause, context: Context) -> list[Used]:
     """Count calls by row."""
-    return [Used(row.calls, row) for row in context.rows.get(clause.code, ())]
+    return [(row.calls, row) for row in context.rows.get(clause.code, ())]
 
 
 def metering(clause: CallsClause) -> Metering:
     """Price calls one by one, after the included ones."""
-    return Metering("call", "call", (), clause.included_calls)
+    return Metering("call", "call", (), exact(clause.included_calls))
 
 
 def limited(clause: CallsClause, context: Context, calls: list[Used]) -> tuple[list[Used], list[Used]]:
@@ -46,17 +47,17 @@ def limited(clause: CallsClause, context: Context, calls: list[Used]) -> tuple[l
     days: dict[object, int] = {}
     months: dict[str, int] = {}
     within, beyond = [], []
-    for each in sorted(calls, key=lambda each: _order(each.row)):
-        scope = each.row.group if clause.tiers_per == "group" else ""
-        room = int(each.raw)
+    for raw, row in sorted(calls, key=lambda each: _order(each[1])):
+        scope = row.group if clause.tiers_per == "group" else ""
+        room = int(raw)
         if clause.limit_per_day is not None:
-            room = min(room, clause.limit_per_day - days.get((scope, each.row.on), 0))
+            room = min(room, clause.limit_per_day - days.get((scope, row.on), 0))
         if month is not None:
             room = min(room, month - months.get(scope, 0))
-        days[(scope, each.row.on)] = days.get((scope, each.row.on), 0) + room
+        days[(scope, row.on)] = days.get((scope, row.on), 0) + room
         months[scope] = months.get(scope, 0) + room
-        within.extend([Used(room, each.row)] if room else [])
-        beyond.extend([Used(each.raw - room, each.row)] if each.raw > room else [])
+        within.extend([(room, row)] if room else [])
+        beyond.extend([(raw - room, row)] if raw > room else [])
     return within, beyond
 
 
@@ -65,6 +66,5 @@ def _order(row: Row) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 
 
 def _refused(clause: CallsClause, each: Used) -> Uncovered:
-    return Uncovered(
-        "calls", int(each.raw), 0, each.row.value, each.row.on, each.row.cell, f"beyond_limit:{clause.code}"
-    )
+    raw, row = each
+    return Uncovered("calls", int(raw), 0, row.value, row.on, row.cell, f"beyond_limit:{clause.code}")

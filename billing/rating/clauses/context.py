@@ -43,6 +43,7 @@ class Context:
         self.agreement: Agreement = self.segment.agreement
         self.policies = self.agreement.policies
         self.period: Period = self.terms.period
+        self.label = self.period.label
         self.mode = self.policies.rounding
         self.places = decimals_of(self.agreement.currency)
         self.rounding = Step("round", Fraction(self.places), self.mode)
@@ -138,7 +139,7 @@ class Context:
             name=clause.name,
             reference=clause.reference,
             version=self.segment.number,
-            period=self.period.label,
+            period=self.label,
             amount=round_to(part.amount, self.places, self.mode),
             unrounded=part.amount,
             tax_rate=tax,

@@ -85,14 +85,14 @@ def _demands(contexts: list[Context], pools: list[Pool]) -> Iterator[Demand]:
             ):
                 used, metering = usage_of(clause, context)
                 scale = _units_per_raw(metering)
-                allowance = exact(metering.included) * context.allowance_share()
+                allowance = metering.included * context.allowance_share()
                 last = context.segment.ends_on - timedelta(days=1)
-                for place, each in sorted(enumerate(used), key=lambda pair: pair[1].row.on or last):
-                    units = each.raw * scale
+                for place, each in sorted(enumerate(used), key=lambda pair: pair[1][1].on or last):
+                    units = each[0] * scale
                     free = min(allowance, units)
                     allowance -= free
                     if units > free:
-                        yield Demand(each.row.on or last, context, clause, place, units - free)
+                        yield Demand(each[1].on or last, context, clause, place, units - free)
 
 
 def _units_per_raw(metering: Metering) -> Fraction:
@@ -156,8 +156,8 @@ def _share_saved(context: Context, code: str, rows: dict[int, Fraction]) -> Frac
     used, metering = usage_of(clause, context)
     scale = _units_per_raw(metering)
     if _prices_single_calls(clause):
-        return sum(rows.values(), ZERO) / sum((each.raw * scale for each in used), ZERO)
-    rest = [Used(each.raw - rows.get(place, ZERO) / scale, each.row) for place, each in enumerate(used)]
+        return sum(rows.values(), ZERO) / sum((each[0] * scale for each in used), ZERO)
+    rest = [(each[0] - rows.get(place, ZERO) / scale, each[1]) for place, each in enumerate(used)]
     saved = _amount(clause, context, used, metering) - _amount(clause, context, rest, metering)
     whole = context.amounts[code]
     return saved / whole if whole else ZERO

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from billing.rating.bill import Line, Step
 from billing.rating.clauses.context import Context
-from billing.rating.clauses.usage import Metering, Used, usage_lines
+from billing.rating.clauses.usage import BILLED_SECONDS, Metering, Used, usage_lines
+from billing.rating.exact import exact
 from billing.rating.terms import DurationClause
 
 UNITS = {1: "second", 60: "minute", 3600: "hour"}
@@ -19,14 +20,15 @@ def lines(clause: DurationClause, context: Context) -> list[Line]:
 
 def used(clause: DurationClause, context: Context) -> list[Used]:
     """Count billed seconds by row."""
-    return [Used(row.billed_seconds, row) for row in context.rows.get(clause.code, ())]
+    rows = context.rows.get(clause.code, [])
+    return list(zip(map(BILLED_SECONDS, rows), rows, strict=True))
 
 
 def metering(clause: DurationClause) -> Metering:
     """Turn seconds into the unit of the price; included minutes are converted to that unit."""
-    convert = () if clause.per_s == 1 else (Step("divide", Fraction(clause.per_s), "per_s", unit_of(clause)),)
-    included = clause.included_minutes * 60 / clause.per_s
-    return Metering("second", unit_of(clause), convert, included, clause.per_s)
+    unit, per_s = unit_of(clause), clause.per_s
+    convert = () if per_s == 1 else (Step("divide", Fraction(per_s), "per_s", unit),)
+    return Metering("second", unit, convert, exact(clause.included_minutes) * 60 / per_s, per_s)
 
 
 def unit_of(clause: DurationClause) -> str:

@@ -30,7 +30,7 @@ def used(clause: FeatureClause, context: Context) -> list[Used]:
             by_place.setdefault((row.group, row.cell), []).append(row)
         pick = _highest if clause.aggregate == "max" else _latest
         rows = [pick(members) for members in by_place.values()]
-    return [Used(exact(row.value), row) for row in rows]
+    return [(exact(row.value), row) for row in rows]
 
 
 def _highest(rows: list[Row]) -> Row:
@@ -46,4 +46,6 @@ def metering(clause: FeatureClause) -> Metering:
     convert = () if clause.scale == 1 else (Step("divide", exact(clause.scale), "scale", clause.unit),)
     if clause.rounding is not None:
         convert = (*convert, Step("round", Fraction(clause.rounding.places), clause.rounding.mode, clause.unit))
-    return Metering(clause.unit if clause.scale == 1 else clause.counter, clause.unit, convert, clause.included_units)
+    return Metering(
+        clause.unit if clause.scale == 1 else clause.counter, clause.unit, convert, exact(clause.included_units)
+    )

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from billing.rating.bill import Evidence, Line, Step
 from billing.rating.clauses.context import Context
-from billing.rating.exact import ONE, ZERO, exact
+from billing.rating.exact import ONE, ZERO, exact, total
+from billing.rating.matrix import matching_cell
 from billing.rating.prices import Priced, bounded, parts_of, percentage_parts, price_calls, price_events
 from billing.rating.steps import run
 from billing.rating.terms import Elapsed, Matrix, Percentage, PerUnit, Price, UsageClause
 from billing.rating.tiers import Part
 from billing.rating.totals import Pairs, Row, Uncovered
 
+CALLS, TALK_MS, BILLED_SECONDS = attrgetter("calls"), attrgetter("talk_ms"), attrgetter("billed_seconds")
 
-class Used(NamedTuple):
-    """Usage of one totals row in the clause's raw measure: seconds, calls, or a counter's value."""
-
-    raw: Fraction | int
-    row: Row
+Used = tuple[Fraction | int, Row]
+"""Usage of one totals row, with the row's raw measure in front: seconds, calls, or a counter's value."""
 
 
 class Metering(NamedTuple):
@@ -32,7 +30,7 @@ class Metering(NamedTuple):
     raw_unit: str
     unit: str
     convert: tuple[Step, ...] = ()
-    included: Decimal = Decimal(0)
+    included: Fraction = ZERO
     per_s: int = 60
 
 
@@ -44,7 +42,8 @@ class Portion(NamedTuple):
     part: Part
     head: tuple[Step, ...]
     used: Fraction
-    rows: Sequence[Row]
+    evidence: Evidence
+    members: Sequence[Used] = ()
 
 
 class Batch(NamedTuple):
@@ -77,7 +76,7 @@ def usage_lines(
                     head=portion.head,
                     unit=metering.unit,
                     used=portion.used,
-                    evidence=_evidence(context, clause, portion),
+                    evidence=portion.evidence,
                     group=portion.group,
                     cell=portion.cell,
                     suffix=suffix,
@@ -98,26 +97,29 @@ def usage_portions(
     """Price the usage of a clause, group by group and cell by cell, before anything is rounded."""
     portions = []
     for scope in _scopes(clause, used):
-        left = exact(metering.included) * context.allowance_share() if not suffix else ZERO
+        left = metering.included * context.allowance_share() if not suffix else ZERO
         scope_portions: list[Portion] = []
         for batch in _cells(context, clause, price or clause.price, scope):
             priced, head, units, left = _priced(clause, context, batch, metering, left, suffix)
-            scope_portions.extend(_portions(batch, priced.parts, head, units))
+            scope_portions.extend(_portions(context, clause, batch, priced.parts, head, units))
         portions.extend(_matrix_bounds(price or clause.price, context, scope_portions))
     if clause.group_by and clause.tiers_per == "clause":
-        return [share for portion in portions for share in _shared_out(portion, used)]
+        return [share for portion in portions for share in _shared_out(context, clause, portion)]
     return portions
 
 
-def _portions(batch: Batch, parts: Sequence[Part], head: tuple[Step, ...], units: Fraction) -> Iterator[Portion]:
+def _portions(
+    context: Context, clause: UsageClause, batch: Batch, parts: Sequence[Part], head: tuple[Step, ...], units: Fraction
+) -> Iterator[Portion]:
     """Give every part its share of the units used; what the allowance took is counted with the first part."""
-    rows = [member.row for member in batch.members]
-    later = sum((part.quantity for part in parts[1:] if not part.unit), ZERO)
+    evidence = evidence_of(context, clause, batch.group, batch.cell, batch.members)
+    first = units
+    if len(parts) > 1:
+        first = max(units - total(part.quantity for part in parts[1:] if not part.unit), ZERO)
     for index, part in enumerate(parts):
-        used = part.quantity if index else max(units - later, ZERO)
-        yield Portion(
-            batch.group, batch.cell, part, () if _own_start(part) else head, ZERO if index and part.unit else used, rows
-        )
+        used = (ZERO if part.unit else part.quantity) if index else first
+        start = () if _own_start(part) else head
+        yield Portion(batch.group, batch.cell, part, start, used, evidence, batch.members)
 
 
 def _own_start(part: Part) -> bool:
@@ -128,18 +130,18 @@ def _scopes(clause: UsageClause, used: list[Used]) -> Iterable[list[Used]]:
     """Cut the usage where allowances and tiers begin anew."""
     if not clause.group_by or clause.tiers_per == "clause":
         return [used]
-    ordered = sorted(used, key=lambda each: each.row.group)
-    return [list(members) for _, members in groupby(ordered, key=lambda each: each.row.group)]
+    ordered = sorted(used, key=lambda each: each[1].group)
+    return [list(members) for _, members in groupby(ordered, key=lambda each: each[1].group)]
 
 
 def _cells(context: Context, clause: UsageClause, price: Price, used: list[Used]) -> Iterator[Batch]:
-    group = used[0].row.group if used and clause.group_by and clause.tiers_per == "group" else ""
+    group = used[0][1].group if used and clause.group_by and clause.tiers_per == "group" else ""
     if not isinstance(price, Matrix):
         yield Batch(group, (), price, used)
         return
     by_cell: dict[int, list[Used]] = {}
     for each in used:
-        by_cell.setdefault(matching_cell(price, dict(each.row.cell)), []).append(each)
+        by_cell.setdefault(matching_cell(price, dict(each[1].cell)), []).append(each)
     for index, members in sorted(by_cell.items()):
         if index < len(price.cells):
             cell = price.cells[index]
@@ -147,27 +149,7 @@ def _cells(context: Context, clause: UsageClause, price: Price, used: list[Used]
         elif price.otherwise is not None:
             yield Batch(group, (("cell", "otherwise"),), price.otherwise, members)
         else:
-            context.uncovered.extend(_no_cell(clause, each.row) for each in members)
-
-
-def matching_cell(price: Matrix, values: dict[str, str]) -> int:
-    """Find the cell for a row's values: the longest region prefix, then the most dimensions, then the first listed.
-
-    The answer is the number of cells when none matches.
-    """
-    best, best_rank = len(price.cells), (-1, -1)
-    for index, cell in enumerate(price.cells):
-        if all(_fits(price, name, wanted, values.get(name, "")) for name, wanted in cell.where.items()):
-            rank = (len(cell.where.get("region", "")), len(cell.where))
-            if rank > best_rank:
-                best, best_rank = index, rank
-    return best
-
-
-def _fits(price: Matrix, name: str, wanted: str, value: str) -> bool:
-    if name == "region" and price.region_match == "prefix":
-        return value.startswith(wanted)
-    return value == wanted
+            context.uncovered.extend(_no_cell(clause, each[1]) for each in members)
 
 
 def _no_cell(clause: UsageClause, row: Row) -> Uncovered:
@@ -178,7 +160,7 @@ def _priced(
     clause: UsageClause, context: Context, batch: Batch, metering: Metering, left: Fraction, suffix: str
 ) -> tuple[Priced, tuple[Step, ...], Fraction, Fraction]:
     """Price one batch; answer with the steps to its quantity, the units used, and the allowance left over."""
-    raw = Fraction(sum(each.raw for each in batch.members))
+    raw = Fraction(sum(each[0] for each in batch.members))
     head, units = _to_units(raw, metering)
     allowance = left if metering.included and not suffix else ZERO
     quantity = units
@@ -232,7 +214,7 @@ def _position(clause: UsageClause, context: Context, batch: Batch, metering: Met
 def _histogram(members: list[Used]) -> list[tuple[Fraction, int]]:
     counts: dict[Fraction, int] = {}
     for each in members:
-        for number, calls in each.row.histogram:
+        for number, calls in each[1].histogram:
             counts[exact(number)] = counts.get(exact(number), 0) + calls
     return sorted(counts.items())
 
@@ -240,7 +222,7 @@ def _histogram(members: list[Used]) -> list[tuple[Fraction, int]]:
 def _percentage(
     clause: UsageClause, context: Context, batch: Batch, price: Percentage, quantity: Fraction
 ) -> list[Part]:
-    calls = sum(each.row.calls for each in batch.members)
+    calls = sum(each[1].calls for each in batch.members)
     if price.of:
         return percent_of_clauses(context, price, calls)
     if price.by_event:
@@ -278,19 +260,16 @@ def _matrix_bounds(price: Price, context: Context, portions: list[Portion]) -> l
     most = context.share if context.policies.prorate_cap else ONE
     group = portions[0].group if portions else ""
     extra = bounded(price, parts, least, most).parts[len(parts) :]
-    return [*portions, *(Portion(group, (), part, (), ZERO, ()) for part in extra)]
+    return [*portions, *(Portion(group, (), part, (), ZERO, Evidence()) for part in extra)]
 
 
-def _shared_out(portion: Portion, used: list[Used]) -> Iterator[Portion]:
+def _shared_out(context: Context, clause: UsageClause, portion: Portion) -> Iterator[Portion]:
     """Share a part among the groups that used it, in proportion to their usage, so that tiers count over all."""
-    keys = {id(row) for row in portion.rows}
-    weights: dict[str, Fraction] = {}
-    rows: dict[str, list[Row]] = {}
-    for each in used:
-        if id(each.row) in keys:
-            weights[each.row.group] = weights.get(each.row.group, ZERO) + each.raw
-            rows.setdefault(each.row.group, []).append(each.row)
-    whole = sum(weights.values(), ZERO)
+    members: dict[str, list[Used]] = {}
+    for each in portion.members:
+        members.setdefault(each[1].group, []).append(each)
+    weights = {group: Fraction(sum(raw for raw, _ in found)) for group, found in members.items()}
+    whole = total(weights.values())
     if not whole:
         yield portion
         return
@@ -301,24 +280,17 @@ def _shared_out(portion: Portion, used: list[Used]) -> Iterator[Portion]:
             amount=portion.part.amount * share,
             steps=(*portion.part.steps, Step("multiply", share, "group_share")),
         )
-        yield portion._replace(group=group, part=part, used=portion.used * share, rows=rows[group])
+        evidence = evidence_of(context, clause, group, portion.cell, members[group])
+        yield portion._replace(group=group, part=part, used=portion.used * share, evidence=evidence)
 
 
-def _evidence(context: Context, clause: UsageClause, portion: Portion) -> Evidence:
-    calls = talk_ms = billed = 0
-    for row in portion.rows:
-        calls += row.calls
-        talk_ms += row.talk_ms
-        billed += row.billed_seconds
-    selector = [("segment", context.segment.number), ("clause", clause.code)]
-    if portion.group:
-        selector.append(("group", portion.group))
-    return Evidence(calls, talk_ms, billed, (*selector, *portion.cell))
-
-
-def days_of(used: Iterable[Used]) -> dict[date | None, list[Used]]:
-    """Put usage by local day."""
-    days: dict[date | None, list[Used]] = {}
-    for each in used:
-        days.setdefault(each.row.on, []).append(each)
-    return days
+def evidence_of(context: Context, clause: UsageClause, group: str, cell: Pairs, members: Sequence[Used]) -> Evidence:
+    """Sum up the calls behind usage, and say how to find them."""
+    rows = [row for _, row in members]
+    selector = (
+        ("segment", context.segment.number),
+        ("clause", clause.code),
+        *((("group", group),) if group else ()),
+        *cell,
+    )
+    return Evidence(sum(map(CALLS, rows)), sum(map(TALK_MS, rows)), sum(map(BILLED_SECONDS, rows)), selector)
