@@ -82,6 +82,7 @@ def test_names_a_calendar_month_and_spells_out_any_other_period():
     assert wording.period("en", "2026-12-01", "2027-01-01") == "December 2026"
     assert wording.period("zh", "2026-10-15", "2026-11-15") == "2026年10月15日 至 2026年11月14日"
     assert wording.period("en", "2026-01-31", "2026-02-28") == "31 January 2026 – 27 February 2026"
+    assert wording.period("en", "2026-10-15", "2026-11-01") == "15 October 2026 – 31 October 2026"
     assert wording.period("en", "2026-10-01", "2026-12-01") == "1 October 2026 – 30 November 2026"
 
 
