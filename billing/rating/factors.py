@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.rating.bill import Line, Step
-from billing.rating.exact import ZERO, exact
+from billing.rating.exact import ZERO, exact, total
 from billing.rating.ledger import Adjustment, Bucket, Ledger, post
 from billing.rating.terms import Credit, Discount, Factor, Segment, ServiceLevelClause
 from billing.rating.tiers import percent_parts
@@ -95,14 +95,15 @@ def _holds_in(discount: Discount, segment: Segment) -> bool:
 
 def _discount(ledger: Ledger, discount: Discount, segments: list[Segment]) -> Adjustment | None:
     buckets = [b for b in ledger.chosen(segments, discount.of, "discountable") if ledger.exact[b]]
-    base = sum((ledger.exact[bucket] for bucket in buckets), ZERO)
+    base = total(ledger.exact[bucket] for bucket in buckets)
     if base <= 0:
         return None
     taken, steps = _taken(ledger, discount, segments, base)
     if not taken:
         return None
     head = Step("sum", None, "clauses", SHOWN_UNIT, ledger.by_clause(buckets))
-    effect = {bucket: -ledger.exact[bucket] * taken / base for bucket in buckets}
+    share = -taken / base
+    effect = {bucket: ledger.exact[bucket] * share for bucket in buckets}
     steps = (head, *steps, Step("multiply", Fraction(-1), "taken_off"))
     return Adjustment(discount, "discount", segments[0].number, effect, steps, unit_price=discount.rate)
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
+from math import lcm
 from typing import NamedTuple, Protocol
 
 from billing.money import RoundingMode, decimals_of, round_to
 from billing.rating.bill import Line, LineKind, Step
-from billing.rating.exact import ZERO, total
+from billing.rating.exact import total
 from billing.rating.steps import run
 from billing.rating.terms import Name, Segment, Terms
 
@@ -38,7 +40,7 @@ class Titled(Protocol):
     def reference(self) -> str: ...
 
 
-@dataclass(slots=True)
+@dataclass
 class Ledger:
     """The running nets: exact, and as printed."""
 
@@ -47,7 +49,16 @@ class Ledger:
     exact: dict[Bucket, Fraction] = field(default_factory=dict)
     printed: dict[Bucket, Decimal] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def keeps_printed(self) -> bool:
+        """Tell whether anything in the month looks at printed sums: a cap, or a credit in money."""
+        return any(
+            segment.agreement.caps
+            or any(getattr(clause, "unit", "") == "money" for clause in segment.agreement.clauses)
+            for segment in self.terms.segments
+        )
+
+    @cached_property
     def places(self) -> int:
         """Give the decimals of the currency."""
         return decimals_of(self.terms.currency)
@@ -74,7 +85,8 @@ class Ledger:
         sums: dict[str, Fraction] = {}
         for bucket in buckets:
             amount = Fraction(self.printed[bucket]) if printed else self.exact[bucket]
-            sums[bucket.code] = sums.get(bucket.code, ZERO) + amount
+            known = sums.get(bucket.code)
+            sums[bucket.code] = amount if known is None else known + amount
         return tuple(sums.items())
 
     def default_tax(self, number: str) -> Decimal:
@@ -98,16 +110,19 @@ class Adjustment(NamedTuple):
 
 def post(ledger: Ledger, adjustment: Adjustment) -> list[Line]:
     """Move the buckets and print the adjustment, one line per tax rate; rounded once as a whole."""
-    by_tax: dict[Decimal, Fraction] = {}
+    effects: dict[Decimal, list[Fraction]] = {}
     for bucket, effect in adjustment.effect.items():
-        by_tax[bucket.tax] = by_tax.get(bucket.tax, ZERO) + effect
-        ledger.exact[bucket] = ledger.exact.get(bucket, ZERO) + effect
+        effects.setdefault(bucket.tax, []).append(effect)
+        known = ledger.exact.get(bucket)
+        ledger.exact[bucket] = effect if known is None else known + effect
+    by_tax = {tax: total(each) for tax, each in effects.items()}
     whole = run_amount(adjustment.steps, ledger)
     amounts = allocate(whole, list(by_tax.values()), ledger.places)
     lines = []
     for (tax, exact), amount in zip(by_tax.items(), amounts, strict=True):
-        _move_printed(ledger, adjustment, tax, amount)
-        steps = _share_steps(ledger, adjustment, exact, sum(by_tax.values(), ZERO), amount, alone=len(by_tax) == 1)
+        if ledger.keeps_printed:
+            _move_printed(ledger, adjustment, tax, amount)
+        steps = _share_steps(ledger, adjustment, exact, total(by_tax.values()), amount, alone=len(by_tax) == 1)
         lines.append(_line(ledger, adjustment, tax, exact, amount, steps))
     return lines
 
@@ -168,13 +183,14 @@ def allocate(whole: Decimal, weights: Sequence[Fraction], places: int) -> list[D
     """Share a rounded amount by weights so that the shares add up to it; largest remainders get the last cents."""
     if len(weights) == 1:
         return [whole]
-    total = sum(weights, ZERO)
-    if not total:
+    if not any(weights) or not total(weights):
         return [whole, *[Decimal(0)] * (len(weights) - 1)] if weights else []
-    cents = int(whole.scaleb(places))
-    shares = [cents * weight / total for weight in weights]
-    whole_cents = [share.numerator // share.denominator for share in shares]
-    order = sorted(range(len(shares)), key=lambda index: (whole_cents[index] - shares[index], index))
-    for index in order[: cents - sum(whole_cents)]:
-        whole_cents[index] += 1
-    return [Decimal(each).scaleb(-places) for each in whole_cents]
+    common = lcm(*(weight.denominator for weight in weights))
+    numerators = [weight.numerator * (common // weight.denominator) for weight in weights]
+    cents, whole_weight = int(whole.scaleb(places)), sum(numerators)
+    divided = [divmod(cents * numerator, whole_weight) for numerator in numerators]
+    shares = [quotient for quotient, _ in divided]
+    order = sorted(range(len(shares)), key=lambda index: (-abs(divided[index][1]), index))
+    for index in order[: cents - sum(shares)]:
+        shares[index] += 1
+    return [Decimal(each).scaleb(-places) for each in shares]

@@ -8,7 +8,7 @@ from typing import cast
 
 from billing.money import RoundingMode, round_to
 from billing.rating.bill import Step
-from billing.rating.exact import ZERO, ceil_to
+from billing.rating.exact import ZERO, ceil_to, total
 
 
 def run(steps: tuple[Step, ...], value: Fraction = ZERO) -> Fraction:
@@ -34,11 +34,11 @@ def _round(step: Step, value: Fraction) -> Fraction:
 
 
 def _sum(step: Step, value: Fraction) -> Fraction:
-    return sum((amount for _, amount in step.parts), ZERO)
+    return total(amount for _, amount in step.parts)
 
 
 def _each(step: Step, value: Fraction) -> Fraction:
-    return sum((run(step.steps, Fraction(number)) * count for number, count in step.parts), ZERO)
+    return total(run(step.steps, Fraction(number)) * count for number, count in step.parts)
 
 
 OPERATIONS: dict[str, Callable[[Step, Fraction], Fraction]] = {

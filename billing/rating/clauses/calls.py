@@ -43,7 +43,7 @@ def limited(clause: CallsClause, context: Context, calls: list[Used]) -> tuple[l
     """
     if clause.limit_per_day is None and clause.limit_per_month is None:
         return calls, []
-    month = None if clause.limit_per_month is None else int(clause.limit_per_month * context.allowance_share())
+    month = None if clause.limit_per_month is None else int(clause.limit_per_month * context.allowance_share)
     days: dict[object, int] = {}
     months: dict[str, int] = {}
     within, beyond = [], []

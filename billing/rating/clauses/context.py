@@ -64,14 +64,20 @@ class Context:
         end = self.terms.contract_ends_on
         return end is not None and end <= self.period.ends_on
 
+    def allowance(self, included: Fraction) -> Fraction:
+        """Give the part of an allowance that this segment has."""
+        share = self.allowance_share
+        return included if share is ONE else included * share
+
+    @cached_property
     def allowance_share(self) -> Fraction:
         """Give the part of a monthly allowance that this segment has."""
-        return self.share if self.policies.prorate_allowance else ONE
+        return self.share if self.policies.prorate_allowance and self.share != 1 else ONE
 
-    @property
+    @cached_property
     def included_note(self) -> str:
         """Say in a step whether an allowance was prorated, and by how many days."""
-        return "included" if self.allowance_share() == 1 else f"included:{self.segment.days}/{self.period.days}"
+        return "included" if self.allowance_share == 1 else f"included:{self.segment.days}/{self.period.days}"
 
     def month_share(self, starts_on: date, ends_on: date) -> Fraction:
         """Give the part of the month between two dates, by the proration policy's way to count days."""
@@ -132,6 +138,7 @@ class Context:
         """Print one part of a clause's price as a line, rounded here and nowhere else."""
         tax = self.agreement.tax.rate if clause.tax is None else clause.tax
         billed = shown(part.quantity)
+        quantity_used = billed if used is None or used is part.quantity else shown(used)
         return Line(
             key=self.key(clause.code, group, cell, suffix, part.suffix),
             kind=kind,
@@ -144,7 +151,7 @@ class Context:
             unrounded=part.amount,
             tax_rate=tax,
             unit=part.unit or unit,
-            quantity_used=billed if used is None else shown(used),
+            quantity_used=quantity_used,
             quantity_billed=billed,
             unit_price=part.unit_price,
             tier_from=part.tier_from,

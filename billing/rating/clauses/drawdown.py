@@ -85,7 +85,7 @@ def _demands(contexts: list[Context], pools: list[Pool]) -> Iterator[Demand]:
             ):
                 used, metering = usage_of(clause, context)
                 scale = _units_per_raw(metering)
-                allowance = metering.included * context.allowance_share()
+                allowance = context.allowance(metering.included)
                 last = context.segment.ends_on - timedelta(days=1)
                 for place, each in sorted(enumerate(used), key=lambda pair: pair[1][1].on or last):
                     units = each[0] * scale

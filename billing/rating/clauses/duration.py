@@ -28,7 +28,8 @@ def metering(clause: DurationClause) -> Metering:
     """Turn seconds into the unit of the price; included minutes are converted to that unit."""
     unit, per_s = unit_of(clause), clause.per_s
     convert = () if per_s == 1 else (Step("divide", Fraction(per_s), "per_s", unit),)
-    return Metering("second", unit, convert, exact(clause.included_minutes) * 60 / per_s, per_s)
+    included = exact(clause.included_minutes)
+    return Metering("second", unit, convert, included if per_s == 60 else included * 60 / per_s, per_s)
 
 
 def unit_of(clause: DurationClause) -> str:

@@ -20,6 +20,8 @@ from billing.rating.totals import Pairs, Row, Uncovered
 
 CALLS, TALK_MS, BILLED_SECONDS = attrgetter("calls"), attrgetter("talk_ms"), attrgetter("billed_seconds")
 
+NOTHING_LESS = Step("at_least", ZERO, "nothing")
+
 Used = tuple[Fraction | int, Row]
 """Usage of one totals row, with the row's raw measure in front: seconds, calls, or a counter's value."""
 
@@ -67,7 +69,7 @@ def usage_lines(
     """Turn the usage of a clause into its lines; ``price`` and ``suffix`` for usage beyond a limit."""
     lines = []
     for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix):
-        if portion.used or portion.part.amount:
+        if portion.used.numerator or portion.part.amount.numerator:
             lines.append(
                 context.line(
                     clause,
@@ -97,7 +99,7 @@ def usage_portions(
     """Price the usage of a clause, group by group and cell by cell, before anything is rounded."""
     portions = []
     for scope in _scopes(clause, used):
-        left = metering.included * context.allowance_share() if not suffix else ZERO
+        left = context.allowance(metering.included) if not suffix else ZERO
         scope_portions: list[Portion] = []
         for batch in _cells(context, clause, price or clause.price, scope):
             priced, head, units, left = _priced(clause, context, batch, metering, left, suffix)
@@ -162,13 +164,12 @@ def _priced(
     """Price one batch; answer with the steps to its quantity, the units used, and the allowance left over."""
     raw = Fraction(sum(each[0] for each in batch.members))
     head, units = _to_units(raw, metering)
-    allowance = left if metering.included and not suffix else ZERO
-    quantity = units
-    if allowance:
-        head = (*head, Step("subtract", allowance, context.included_note), Step("at_least", ZERO, "nothing"))
-        quantity = max(units - allowance, ZERO)
-    priced = _by_price(clause, context, batch, metering, quantity, suffix)
-    return priced, head, units, max(left - units, ZERO)
+    if suffix or not metering.included:
+        return _by_price(clause, context, batch, metering, units, suffix), head, units, ZERO
+    head = (*head, Step("subtract", left, context.included_note), NOTHING_LESS)
+    rest = units - left
+    quantity, left = (rest, ZERO) if rest.numerator > 0 else (ZERO, -rest)
+    return _by_price(clause, context, batch, metering, quantity, suffix), head, units, left
 
 
 def _to_units(raw: Fraction, metering: Metering) -> tuple[tuple[Step, ...], Fraction]:
@@ -192,10 +193,11 @@ def _by_price(
         return bounded(price, list(price_calls(price, histogram, metering.per_s).parts), least, most)
     if isinstance(price, Percentage):
         return bounded(price, _percentage(clause, context, batch, price, quantity), least, most)
-    position = _position(clause, context, batch, metering, suffix)
-    zero_flat = context.policies.zero_usage_flat == "charged"
-    parts = parts_of(price, quantity, position, zero_flat=zero_flat)
-    context.positions[_place(clause, batch, suffix)] = (metering.unit, position + quantity)
+    position = ZERO
+    if len(context.terms.segments) > 1:
+        position = _position(clause, context, batch, metering, suffix)
+        context.positions[_place(clause, batch, suffix)] = (metering.unit, position + quantity)
+    parts = parts_of(price, quantity, position, zero_flat=context.policies.zero_usage_flat == "charged")
     return bounded(price, parts, least, most)
 
 
