@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import uuid_utils.compat as uuids
 from django.db import connection, transaction
-from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from billing.periods import periods
-from usage.formats.record import CallRecord, Decoded, Fault, flags_of, refusal_of
+from usage.formats.record import Decoded, Fault, refusal_of
 from usage.models import Source
-from usage.numbers import mask, number_hash
 from usage.partitions import ensure_partitions
+from usage.storing import Candidate, Delivery, copy_lines, look_at_months, store_few, store_many, take_locks
 
 BUCKETS = 64
-FEW_RECORDS = 16
-COLUMNS = (
-    "position call_id leg period direction caller callee caller_hash callee_hash caller_number callee_number "
-    "started_at answered_at ended_at talk_ms reported_seconds agent_ms transferred_at hangup_cause region robot line "
-    "language modules counters labels flags content_hash"
-).split()
-TYPES = (
-    "int4 text text date text text text bytea bytea text text "
-    "timestamptz timestamptz timestamptz int8 int4 int8 timestamptz text text text text "
-    "text text[] jsonb jsonb text[] bytea"
-).split()
+FEW_RECORDS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,232 +49,264 @@ class Item:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a delivery. received = accepted + duplicates + conflicts + rejected."""
+    """What became of a delivery. received = accepted + duplicates + conflicts + rejected.
+
+    ``exceptions`` are the records that were not accepted, in order; ``items`` are all of them. ``stored`` is False
+    when a delivery wanted all or nothing and got nothing.
+    """
 
     batch_id: UUID
-    items: list[Item] = field(default_factory=list)
+    decoded: Sequence[Decoded] = ()
+    exceptions: list[Item] = field(default_factory=list)
+    stored: bool = True
+
+    @property
+    def received(self) -> int:
+        """Count the records of the delivery."""
+        return len(self.decoded)
+
+    @property
+    def items(self) -> list[Item]:
+        """List what became of every record, in order."""
+        excepted = {item.index: item for item in self.exceptions}
+        return [excepted.get(n) or Item(n, each.call_id, "accepted") for n, each in enumerate(self.decoded)]
 
     def count(self, outcome: str) -> int:
         """Count the records with one outcome."""
-        return sum(item.outcome == outcome for item in self.items)
+        if outcome == "accepted":
+            return len(self.decoded) - len(self.exceptions)
+        return sum(item.outcome == outcome for item in self.exceptions)
 
 
 @dataclass(slots=True)
-class _Candidate:
-    index: int
-    decoded: Decoded
-    record: CallRecord
-    period: date
-    content_hash: bytes
+class Prepared:
+    """A delivery that is read, judged and written out, ready to be stored under the locks."""
+
+    reporter: Reporter
+    source: Source
+    format_name: str
+    now: datetime
+    outcome: Outcome
+    candidates: list[Candidate]
+    months: list[date]
+    whole: bool
+    lines: list[str]
+
+    @property
+    def few(self) -> bool:
+        """Tell whether the records go as parameters of a statement, not by COPY."""
+        return len(self.candidates) <= FEW_RECORDS
+
+    def delivery(self, frozen: frozenset[date]) -> Delivery:
+        """Say what the rows have in common, once it is known which months are frozen."""
+        who = self.reporter
+        return Delivery(who.tenant_id, self.source.pk, self.outcome.batch_id, self.now, who.keep_numbers, frozen)
+
+
+class NotWhole(Exception):  # noqa: N818 - named for what happened, as `Refused` is
+    """A delivery that wants all or nothing cannot have all; the transaction rolls back."""
 
 
 def ingest_batch(
-    reporter: Reporter, source: Source, decoded: Sequence[Decoded], format_name: str, now: datetime
+    reporter: Reporter,
+    source: Source,
+    decoded: Sequence[Decoded],
+    format_name: str,
+    now: datetime,
+    *,
+    whole: bool = False,
 ) -> Outcome:
     """Store a delivery in one transaction: new calls once, repetitions not again, the rest in quarantine with reasons.
 
-    Raises django.db.OperationalError when the database cannot take it; then nothing is stored and the sender tries
-    again.
+    With ``whole``, a record that cannot be taken keeps all others out, and nothing is stored. Raises
+    django.db.OperationalError when the database cannot take it; then nothing is stored and the sender tries again.
     """
-    outcome = Outcome(uuids.uuid7())
-    candidates, rejected = _sift(reporter, decoded, now, outcome)
-    ensure_partitions({candidate.period for candidate in candidates})
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        _lock(cursor, reporter, source, candidates)
-        rejected += _store(cursor, reporter, source, candidates, outcome, now)
-        _quarantine(cursor, reporter, source, rejected, outcome, now)
-        _record_batch(cursor, reporter, source, format_name, outcome, now)
-    return outcome
+    prepared = prepare(reporter, source, decoded, format_name, now, whole=whole)
+    with contextlib.suppress(NotWhole), one_transaction(pipelined=prepared.few):
+        store(prepared)
+    return prepared.outcome
 
 
-def _sift(
-    reporter: Reporter, decoded: Sequence[Decoded], now: datetime, outcome: Outcome
-) -> tuple[list[_Candidate], list[tuple[int, Decoded, Fault]]]:
+@contextlib.contextmanager
+def one_transaction(*, pipelined: bool) -> Iterator[None]:
+    """Commit what the block does before anything after it happens.
+
+    Pipelined, its statements travel together: three times there and back instead of nine. The pipeline ends after the
+    COMMIT in it was confirmed, and raises what went wrong with it.
+    """
+    connection.ensure_connection()
+    pipeline = connection.connection.pipeline() if pipelined else contextlib.nullcontext()
+    with connection.wrap_database_errors, pipeline, transaction.atomic(durable=True):
+        yield
+
+
+def prepare(
+    reporter: Reporter,
+    source: Source,
+    decoded: Sequence[Decoded],
+    format_name: str,
+    now: datetime,
+    *,
+    whole: bool = False,
+) -> Prepared:
+    """Do all that needs no lock: judge the records, have their partitions made, write the lines out."""
+    outcome = Outcome(uuids.uuid7(), decoded)
+    candidates = _sift(reporter, decoded, now, outcome)
+    months = sorted({candidate.period for candidate in candidates})
+    prepared = Prepared(reporter, source, format_name, now, outcome, candidates, months, whole, [])
+    ensure_partitions(months)
+    if not prepared.few:
+        prepared.lines = copy_lines(prepared.delivery(frozenset()), candidates)
+    return prepared
+
+
+def _sift(reporter: Reporter, decoded: Sequence[Decoded], now: datetime, outcome: Outcome) -> list[Candidate]:
     """Set aside what cannot be true and what the delivery itself repeats; name the period of the rest."""
     earliest = now - timedelta(days=reporter.accept_days_back)
-    seen: dict[tuple[str, str], bytes] = {}
-    candidates: list[_Candidate] = []
-    rejected: list[tuple[int, Decoded, Fault]] = []
     period_of = period_finder(reporter.zone, reporter.billing_day)
+    seen: dict[tuple[str, str], bytes] = {}
+    candidates: list[Candidate] = []
     for index, each in enumerate(decoded):
-        item = Item(index, each.call_id, "accepted", each.fault)
-        outcome.items.append(item)
         record = each.record
         fault = each.fault or (refusal_of(record, earliest, now) if record else None)
         if fault or record is None:
-            item.outcome, item.fault = "rejected", fault
-            rejected.append((index, each, fault or Fault("unreadable", "The record cannot be read.")))
+            fault = fault or Fault("unreadable", "The record cannot be read.")
+            outcome.exceptions.append(Item(index, each.call_id, "rejected", fault))
             continue
         digest = record.content_hash
         known = seen.setdefault((record.call_id, record.leg), digest)
-        if known is not digest:
-            item.outcome = "duplicate" if known == digest else "conflict"
-            if item.outcome == "conflict":
-                item.fault = _conflict()
-                rejected.append((index, each, item.fault))
-            continue
-        candidates.append(_Candidate(index, each, record, period_of(record.started_at), digest))
-    return candidates, rejected
+        if known is digest:
+            candidates.append(Candidate(index, each, record, period_of(record.started_at), digest))
+        else:
+            outcome.exceptions.append(_repeated(index, each.call_id, same=known == digest))
+    return candidates
 
 
-def _lock(cursor: Any, reporter: Reporter, source: Source, candidates: list[_Candidate]) -> None:
+def store(prepared: Prepared) -> None:
+    """Store a prepared delivery within the caller's transaction. Raises NotWhole, having said why in the outcome."""
+    outcome, who = prepared.outcome, prepared.reporter
+    _refuse_parts(prepared)
+    cursor = psycopg.Cursor(connection.connection)
+    _lock(cursor, prepared)
+    if prepared.candidates:
+        months = look_at_months(cursor, who.tenant_id, prepared.source.pk, prepared.months)
+        delivery = prepared.delivery(months.frozen)
+        if prepared.few:
+            known = store_few(cursor, delivery, prepared.candidates, months.with_calls)
+        else:
+            lines = copy_lines(delivery, prepared.candidates) if months.frozen else prepared.lines
+            known = store_many(cursor, delivery, prepared.candidates, lines, months.with_calls)
+        if known:
+            _judge_known(cursor, prepared, known)
+            _refuse_parts(prepared)
+        months.note(cursor, delivery, prepared.months)
+    _quarantine(cursor, prepared)
+    cursor.execute(
+        "INSERT INTO usage_batch (tenant_id, id, source_id, format, received_at, received, accepted, duplicates, "
+        "conflicts, rejected) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [who.tenant_id, outcome.batch_id, prepared.source.pk, prepared.format_name, prepared.now,
+         outcome.received, *map(outcome.count, ("accepted", "duplicate", "conflict", "rejected"))],
+        prepare=True,
+    )  # fmt: skip
+
+
+def _lock(cursor: Any, prepared: Prepared) -> None:
     """Keep others from storing the same ids in another month meanwhile, and a month from being frozen.
 
     The unique key finds a repetition within a partition; one in another month is found by looking, which is exact
     only while nobody else can add it. A large delivery locks its source; a few records lock only their ids' buckets,
     so that single records from one switch are committed together.
     """
-    periods_first = [lock_key("period", reporter.tenant_id, period) for period in sorted({c.period for c in candidates})]
-    whole_source = lock_key("source", reporter.tenant_id, source.pk)
-    shared, exclusive = periods_first, [whole_source]
-    if len(candidates) <= FEW_RECORDS:
-        buckets = {hashlib.blake2b(c.record.call_id.encode(), digest_size=1).digest()[0] % BUCKETS for c in candidates}
-        shared, exclusive = [*periods_first, whole_source], [whole_source + 1 + bucket for bucket in sorted(buckets)]
-    cursor.execute(
-        "SELECT pg_advisory_xact_lock_shared(k) FROM unnest(%s::int8[]) AS k", [shared]
-    )
-    cursor.execute("SELECT pg_advisory_xact_lock(k) FROM unnest(%s::int8[]) AS k", [exclusive])
+    tenant_id, source_id = prepared.reporter.tenant_id, prepared.source.pk
+    source = lock_key("source", tenant_id, source_id)
+    locks = [(lock_key("period", tenant_id, month), True) for month in prepared.months]
+    locks.append((source, prepared.few))
+    if prepared.few:
+        buckets = {bucket_of(candidate.record.call_id) for candidate in prepared.candidates}
+        locks += [(source + 1 + bucket, False) for bucket in sorted(buckets)]
+    take_locks(cursor, locks)
 
 
+def lock_call(cursor: Any, tenant_id: int, source_id: int, call_id: str) -> None:
+    """Keep deliveries and other changes away from one call until the transaction ends."""
+    source = lock_key("source", tenant_id, source_id)
+    take_locks(cursor, [(source, True), (source + 1 + bucket_of(call_id), False)])
+
+
+def bucket_of(call_id: str) -> int:
+    """Return which of a source's locks guards an id."""
+    return hashlib.blake2b(call_id.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0] % BUCKETS
+
+
+@functools.lru_cache(maxsize=4096)
 def lock_key(kind: str, *parts: object) -> int:
     """Return the advisory lock number of a thing, the same in every process."""
     text = ":".join(map(str, (kind, *parts)))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True) & ~0xFF
 
 
-def _store(
-    cursor: Any,
-    reporter: Reporter,
-    source: Source,
-    candidates: list[_Candidate],
-    outcome: Outcome,
-    now: datetime,
-) -> list[tuple[int, Decoded, Fault]]:
-    """Copy the records aside, insert those that are new in any month, and compare the others with what is there."""
-    if not candidates:
-        return []
-    frozen = _mark_stale(cursor, reporter, {candidate.period for candidate in candidates}, now)
-    rows = _rows(reporter, candidates)
-    incoming, values = _written_out(rows) if len(candidates) <= FEW_RECORDS else _copied(cursor, rows)
-    whose = values | {"tenant": reporter.tenant_id, "source": source.pk, "batch": outcome.batch_id, "now": now, "frozen": frozen}
-    cursor.execute(_INSERT_NEW.format(incoming=incoming, names=_names), whose)
-    stored = set(cursor.fetchall())
-    known = {}
-    if len(stored) < len(candidates):
-        cursor.execute(_FIND_KNOWN.format(incoming=incoming), whose)
-        known = {position: bytes(digest) for position, digest in cursor.fetchall()}
-    rejected = []
-    for candidate in candidates:
-        if (candidate.record.call_id, candidate.record.leg) in stored:
-            continue
-        item = outcome.items[candidate.index]
-        item.outcome = "duplicate" if known[candidate.index] == candidate.content_hash else "conflict"
-        if item.outcome == "conflict":
-            item.fault = _conflict()
-            rejected.append((candidate.index, candidate.decoded, item.fault))
-    return rejected
-
-
-def _copied(cursor: Any, rows: Iterator[tuple[Any, ...]]) -> tuple[sql.Composable, dict[str, Any]]:
-    """Copy rows into a temporary table and name it."""
-    cursor.execute(_CREATE_INCOMING)
-    with cursor.copy(_COPY_INCOMING) as copy:
-        copy.set_types(TYPES)
-        for row in rows:
-            copy.write_row(row)
-    return sql.SQL("incoming"), {}
-
-
-def _written_out(rows: Iterator[tuple[Any, ...]]) -> tuple[sql.Composable, dict[str, Any]]:
-    """Name a few rows as parameters of the statement itself; a temporary table would cost more than the rows."""
-    values: dict[str, Any] = {}
-    written = []
-    for number, row in enumerate(rows):
-        names = [f"v{number}_{column}" for column in COLUMNS]
-        values |= dict(zip(names, row, strict=True))
-        written.append(_list.join(_typed(name, kind) for name, kind in zip(names, TYPES, strict=True)))
-    rows_sql = _list.join(sql.SQL("({})").format(row) for row in written)
-    return sql.SQL("(VALUES {}) AS incoming ({})").format(rows_sql, _list.join(map(sql.Identifier, COLUMNS))), values
-
-
-def _typed(name: str, kind: str) -> sql.Composable:
-    return sql.SQL("{}::{}").format(sql.Placeholder(name), sql.SQL(kind))  # type: ignore[arg-type]
-
-
-def _rows(reporter: Reporter, candidates: list[_Candidate]) -> Iterator[tuple[Any, ...]]:
-    number_of = functools.partial(number_hash, reporter.tenant_id)
-    for candidate in candidates:
-        record = candidate.record
-        yield (
-            candidate.index, record.call_id, record.leg, candidate.period, record.direction,
-            mask(record.caller), mask(record.callee), number_of(record.caller), number_of(record.callee),
-            record.caller if reporter.keep_numbers else None, record.callee if reporter.keep_numbers else None,
-            record.started_at, record.answered_at, record.ended_at, record.talked_ms, record.reported_seconds,
-            record.agent_ms, record.transferred_at, record.hangup_cause, record.region, record.robot, record.line,
-            record.language, record.modules,
-            Jsonb({name: str(value) for name, value in record.counters.items()}), Jsonb(record.labels),
-            [*candidate.decoded.flags, *flags_of(record)], candidate.content_hash,
-        )  # fmt: skip
-
-
-def _mark_stale(cursor: Any, reporter: Reporter, months: set[date], now: datetime) -> list[date]:
-    """Note that months must be counted anew; return those already frozen, whose calls are late.
-
-    A month that is stale already is not written again: one row must not become the bottleneck of every delivery.
-    The shared lock on the month makes that safe: the counter clears the mark under the exclusive one.
-    """
-    cursor.execute(
-        "SELECT period, state, stale_since IS NOT NULL FROM usage_usagemonth WHERE tenant_id = %s AND period = ANY(%s)",
-        [reporter.tenant_id, list(months)],
-    )
-    found = {period: (state, stale) for period, state, stale in cursor.fetchall()}
-    fresh = [month for month in sorted(months) if not found.get(month, ("", False))[1]]
-    if fresh:
+def _judge_known(cursor: Any, prepared: Prepared, known: dict[tuple[str, str], bytes]) -> None:
+    """Tell repetitions from conflicts; a record that said what a replaced version said is a repetition, too."""
+    outcome, differing = prepared.outcome, []
+    for candidate in prepared.candidates:
+        digest = known.get(candidate.key)
+        if digest == candidate.content_hash:
+            outcome.exceptions.append(_repeated(candidate.index, candidate.record.call_id, same=True))
+        elif digest is not None:
+            differing.append(candidate)
+    if differing:
         cursor.execute(
-            "INSERT INTO usage_usagemonth (tenant_id, period, state, stale_since) "
-            "SELECT %s, month, 'open', %s FROM unnest(%s::date[]) AS month "
-            "ON CONFLICT (tenant_id, period) DO UPDATE SET stale_since = EXCLUDED.stale_since "
-            "WHERE usage_usagemonth.stale_since IS NULL",
-            [reporter.tenant_id, now, fresh],
+            "SELECT call_id, leg, content_hash FROM usage_callversion WHERE tenant_id = %s AND source_id = %s "
+            "AND call_id = ANY(%s)",
+            [prepared.reporter.tenant_id, prepared.source.pk, [candidate.record.call_id for candidate in differing]],
         )
-    return [month for month, (state, _) in found.items() if state == "frozen"]
+        earlier = {(call_id, leg, bytes(digest)) for call_id, leg, digest in cursor.fetchall()}
+        for candidate in differing:
+            same = (*candidate.key, candidate.content_hash) in earlier
+            outcome.exceptions.append(_repeated(candidate.index, candidate.record.call_id, same=same))
+    outcome.exceptions.sort(key=lambda item: item.index)
 
 
-def _quarantine(
-    cursor: Any,
-    reporter: Reporter,
-    source: Source,
-    rejected: list[tuple[int, Decoded, Fault]],
-    outcome: Outcome,
-    now: datetime,
-) -> None:
-    for index, decoded, fault in rejected:
-        digest = decoded.record.content_hash if decoded.record else None
-        cursor.execute(
+def _repeated(index: int, call_id: str, *, same: bool) -> Item:
+    if same:
+        return Item(index, call_id, "duplicate")
+    detail = "This id is known with other content; the first record stands. Void or correct it."
+    return Item(index, call_id, "conflict", Fault("conflict", detail, "/call_id"))
+
+
+def _refuse_parts(prepared: Prepared) -> None:
+    """Reject every record of a delivery that wants all or nothing, when one of them cannot be taken."""
+    outcome = prepared.outcome
+    if not prepared.whole or all(item.outcome == "duplicate" for item in outcome.exceptions):
+        return
+    fault = Fault("not_stored", "Another record of this delivery could not be taken, so nothing was stored.")
+    refused = {item.index: item for item in outcome.exceptions if item.outcome != "duplicate"}
+    outcome.exceptions = [
+        refused.get(index) or Item(index, each.call_id, "rejected", fault) for index, each in enumerate(outcome.decoded)
+    ]
+    outcome.stored = False
+    raise NotWhole
+
+
+def _quarantine(cursor: Any, prepared: Prepared) -> None:
+    rows = []
+    for item in prepared.outcome.exceptions:
+        if item.fault:
+            decoded, fault = prepared.outcome.decoded[item.index], item.fault
+            digest = decoded.record.content_hash if decoded.record else None
+            texts = (text.replace("\x00", "") for text in (item.call_id, fault.code, fault.detail, fault.pointer))
+            rows.append([prepared.reporter.tenant_id, uuids.uuid7(), prepared.outcome.batch_id, prepared.source.pk,
+                         item.index, *texts, bytes(decoded.raw), digest, prepared.now])  # fmt: skip
+    if rows:
+        cursor.executemany(
             "INSERT INTO usage_quarantined (tenant_id, id, batch_id, source_id, position, call_id, code, detail, "
             "pointer, raw, content_hash, received_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [reporter.tenant_id, uuids.uuid7(), outcome.batch_id, source.pk, index, decoded.call_id.replace("\x00", ""),
-             fault.code, fault.detail.replace("\x00", ""), fault.pointer.replace("\x00", ""), decoded.raw, digest, now],
-        )  # fmt: skip
-
-
-def _record_batch(
-    cursor: Any, reporter: Reporter, source: Source, format_name: str, outcome: Outcome, now: datetime
-) -> None:
-    cursor.execute(
-        "INSERT INTO usage_batch (tenant_id, id, source_id, format, received_at, received, accepted, duplicates, "
-        "conflicts, rejected) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [reporter.tenant_id, outcome.batch_id, source.pk, format_name, now, len(outcome.items),
-         outcome.count("accepted"), outcome.count("duplicate"), outcome.count("conflict"), outcome.count("rejected")],
-    )  # fmt: skip
-
-
-def _conflict() -> Fault:
-    return Fault("conflict", "This id is known with other content; the first record stands. Void or correct it.", "/call_id")
+            rows,
+        )
 
 
 @functools.lru_cache(maxsize=1024)
-def period_finder(zone: str, billing_day: int) -> Any:
+def period_finder(zone: str, billing_day: int) -> Callable[[datetime], date]:
     """Return a quick function from an instant to the first local day of its billing period."""
     starts: list[datetime] = []
     days: list[date] = []
@@ -298,27 +320,3 @@ def period_finder(zone: str, billing_day: int) -> Any:
         return days[max(bisect.bisect_right(starts, instant) - 1, 0)]
 
     return find
-
-
-_list = sql.SQL(", ")
-_CREATE_INCOMING = sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS incoming ({}) ON COMMIT DELETE ROWS").format(
-    _list.join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in zip(COLUMNS, TYPES, strict=True)  # type: ignore[arg-type]
-    )
-)
-_COPY_INCOMING = sql.SQL("COPY incoming ({}) FROM STDIN (FORMAT BINARY)").format(
-    _list.join(map(sql.Identifier, COLUMNS))
-)
-_names = _list.join(sql.Identifier(name) for name in COLUMNS if name not in {"position", "flags"})
-_INSERT_NEW = sql.SQL(
-    "INSERT INTO usage_call (tenant_id, source_id, {names}, flags, batch_id, version, received_at) "
-    "SELECT %(tenant)s, %(source)s, {names}, CASE WHEN period = ANY(%(frozen)s::date[]) THEN flags || 'late'::text "
-    "ELSE flags END, %(batch)s, 1, %(now)s FROM {incoming} WHERE NOT EXISTS ("
-    "SELECT 1 FROM usage_call AS known WHERE known.tenant_id = %(tenant)s AND known.source_id = %(source)s "
-    "AND known.call_id = incoming.call_id AND known.leg = incoming.leg) RETURNING call_id, leg"
-)
-_FIND_KNOWN = sql.SQL(
-    "SELECT incoming.position, known.content_hash FROM {incoming} JOIN usage_call AS known "
-    "ON known.tenant_id = %(tenant)s AND known.source_id = %(source)s "
-    "AND known.call_id = incoming.call_id AND known.leg = incoming.leg AND known.batch_id <> %(batch)s"
-)
