@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -30,12 +30,12 @@ class Tally:
 def count(terms: Terms, calls: Iterable[Call], held: Totals | None = None) -> Totals:
     """Count calls, in any order, into the totals of the month; ``held`` brings subscriptions and the like.
 
-    Calls outside the period are left out; those inside but outside every version are uncovered.
+    A call that comes twice (same source and id) counts once. Calls outside the period are left out; those inside but outside every version are uncovered.
     """
     tallies: dict[Place, Tally] = {}
     events: list[Event] = []
     uncovered: dict[tuple[str, str], Uncovered] = {}
-    kept = sorted((c for c in calls if local_day(terms.zone, c.started_at) in terms.period), key=_by_time)
+    kept = sorted((c for c in _once(calls) if local_day(terms.zone, c.started_at) in terms.period), key=_by_time)
     by_code = {(s.number, t.clause): t for s in terms.segments for t in takings(s.agreement)}
     for call in kept:
         segment = segment_of(terms, call)
@@ -52,6 +52,14 @@ def count(terms: Terms, calls: Iterable[Call], held: Totals | None = None) -> To
     return replace(
         base, rows=(*base.rows, *rows), events=(*base.events, *events), uncovered=(*base.uncovered, *uncovered.values())
     )
+
+
+def _once(calls: Iterable[Call]) -> Iterator[Call]:
+    seen: set[tuple[str, str]] = set()
+    for call in calls:
+        if not call.call_id or (call.source, call.call_id) not in seen:
+            seen.add((call.source, call.call_id))
+            yield call
 
 
 def _by_time(call: Call) -> tuple[datetime, str]:

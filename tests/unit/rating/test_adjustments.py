@@ -173,7 +173,7 @@ def test_a_true_up_may_have_its_own_tax() -> None:
 
 
 @pytest.mark.parametrize(("prorated", "found"), [(True, "400.00"), (False, "900.00")])
-def test_a_commitment_in_a_started_month(prorated: bool, found: str) -> None:  # noqa: FBT001
+def test_a_commitment_in_a_started_month(prorated: bool, found: str) -> None:
     document = agreement(
         fee("fee", "200"), commitments=[off("m", amount="1000")], policies={"prorate_commitment": prorated}
     )

@@ -17,7 +17,7 @@ MINUTES = DurationRule()
 
 def band(
     text: str, bands: tuple[Band, ...] = BANDS, calendar: Calendar = Calendar(), zone: str = SHANGHAI
-) -> str | None:  # noqa: B008
+) -> str | None:
     return band_at(bands, calendar, at(text, zone), zone)
 
 

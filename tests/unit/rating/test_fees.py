@@ -49,7 +49,7 @@ def test_the_last_day_is_billed() -> None:
 
 
 @pytest.mark.parametrize(("prorated", "amount"), [(True, "150.00"), (False, "300.00")])
-def test_a_fee_may_differ_from_the_policy(prorated: bool, amount: str) -> None:  # noqa: FBT001
+def test_a_fee_may_differ_from_the_policy(prorated: bool, amount: str) -> None:
     assert owed(fee(prorated=prorated), 11, date(2026, 11, 16)) == {"fee": amount}
     assert owed(fee(prorated=True), 11, date(2026, 11, 16), policies={"proration": "full_month"}) == {"fee": "150.00"}
 

@@ -99,7 +99,7 @@ def test_a_percentage_of_a_later_percentage() -> None:
         ({"transferred": True}, {}, False),
     ],
 )
-def test_clauses_that_no_call_reaches(first: dict[str, Any], second: dict[str, Any], unreachable: bool) -> None:  # noqa: FBT001
+def test_clauses_that_no_call_reaches(first: dict[str, Any], second: dict[str, Any], unreachable: bool) -> None:
     codes = [f[1] for f in found(talk("1", code="one", select=first), talk("2", code="two", select=second))]
     assert codes == (["unreachable"] if unreachable else [])
 
@@ -113,7 +113,7 @@ def test_clauses_that_no_call_reaches(first: dict[str, Any], second: dict[str, A
         ("transferred", "answered", False),
     ],
 )
-def test_counts_matter_to_reach(first: str, second: str, unreachable: bool) -> None:  # noqa: FBT001
+def test_counts_matter_to_reach(first: str, second: str, unreachable: bool) -> None:
     codes = [f[1] for f in found(dials("1", code="one", counts=first), dials("2", code="two", counts=second))]
     assert codes == (["unreachable"] if unreachable else [])
     assert found(dials("1", code="one", counts=first), dials("2", code="two", counts=second, on_top=True)) == []
