@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from billing.errors import Refused
 from billing.rating.bill import Bill, Line
@@ -88,12 +89,12 @@ def _lint(options: argparse.Namespace) -> int:
     return 1 if any(finding.severity == "error" for finding in findings) else 0
 
 
-def _schema(options: argparse.Namespace) -> int:
+def _schema(_options: argparse.Namespace) -> int:
     print(json.dumps(schema_of_everything(), ensure_ascii=False, indent=2))
     return 0
 
 
-def _load(path: Path) -> object:
+def _load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"), parse_float=str)
 
 

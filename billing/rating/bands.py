@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -29,8 +30,8 @@ def split_at_bands(
     talk_ms: int,
     zone: str,
     bands: Sequence[Band],
-    calendar: Calendar = NO_CALENDAR,
     *,
+    calendar: Calendar = NO_CALENDAR,
     reported_s: int | None = None,
 ) -> tuple[Piece, ...]:
     """Cut a talk at band edges; each piece is billed by ``rule``, its excess taken from the next piece.
@@ -50,7 +51,7 @@ def cut_at_bands(
     end = start + timedelta(milliseconds=talk_ms)
     edges = [start, *sorted(e for e in set(_edges(bands, start, end, ZoneInfo(zone))) if start < e < end), end]
     pieces: list[tuple[str | None, datetime, int]] = []
-    for begin, finish in zip(edges, edges[1:], strict=False):
+    for begin, finish in pairwise(edges):
         band = band_at(bands, calendar, begin, zone)
         length = (finish - begin) // timedelta(milliseconds=1)
         if pieces and pieces[-1][0] == band:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from billing.periods import Period
-from billing.rating.form import read, write
+from billing.rating.form import document_of, read
 from billing.rating.terms import Name, Policies
 from billing.rating.totals import FORM, Pairs, Uncovered
 
@@ -162,4 +162,4 @@ class Bill:
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form; members that equal their default are left out."""
-        return {"version": FORM} | write(self)
+        return document_of(self, FORM)

@@ -121,8 +121,8 @@ def take(agreement: Agreement, zone: str, call: Call) -> tuple[list[Taken], list
         if taking.measure is None:
             by_meter.setdefault(taking.meter, []).append(taking)
     band = band_at(agreement.bands, agreement.calendar, call.started_at, zone) if agreement.bands else None
-    for meter, candidates in by_meter.items():
-        found, left = _take_on_meter(agreement, zone, call, band, meter, candidates)
+    for candidates in by_meter.values():
+        found, left = _take_on_meter(agreement, zone, call, band, candidates)
         taken.extend(found)
         untaken.extend([left] if left and candidates[0].needs_cover else [])
     if not taken and not untaken and call.answered:
@@ -131,21 +131,21 @@ def take(agreement: Agreement, zone: str, call: Call) -> tuple[list[Taken], list
 
 
 def _take_on_meter(
-    agreement: Agreement, zone: str, call: Call, band: str | None, meter: str, candidates: list[Taking]
+    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: list[Taking]
 ) -> tuple[list[Taken], Untaken | None]:
     if candidates[0].rule is not None:
-        return _take_talk(agreement, zone, call, band, meter, candidates)
+        return _take_talk(agreement, zone, call, band, candidates)
     counter = candidates[0].counter
     value = (call.counters or {}).get(counter, Decimal(0)) if counter else Decimal(0)
     if counter and counter not in (call.counters or {}):
         return [], None
     for taking in candidates:
         if _counts(taking, call) and matches(taking.select, call, band):
-            return [Taken(taking.clause, meter, band, value=value)], None
+            return [Taken(taking.clause, taking.meter, band, value=value)], None
     attempts = any(taking.counts == "attempted" for taking in candidates)
     answered = call.answered and any(taking.counts != "transferred" for taking in candidates)
     lacking = (value != 0) if counter else (answered or attempts)
-    return [], Untaken(meter, value=value) if lacking else None
+    return [], Untaken(candidates[0].meter, value=value) if lacking else None
 
 
 def _counts(taking: Taking, call: Call) -> bool:
@@ -155,27 +155,27 @@ def _counts(taking: Taking, call: Call) -> bool:
 
 
 def _take_talk(
-    agreement: Agreement, zone: str, call: Call, band: str | None, meter: str, candidates: list[Taking]
+    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: list[Taking]
 ) -> tuple[list[Taken], Untaken | None]:
     """Give the talk to the first duration clause, or its pieces to the first that takes their band."""
     if not call.answered or (call.talk_ms == 0 and not call.reported_s):
         first = next((t for t in candidates if call.answered and matches(t.select, call, band)), None)
-        return ([Taken(first.clause, meter, band)] if first else []), None
+        return ([Taken(first.clause, first.meter, band)] if first else []), None
     if all(t.rule is None or t.rule.at_band_edge == "start" for t in candidates):
         first = next((t for t in candidates if matches(t.select, call, band)), None)
         if first is None or first.rule is None:
-            return [], Untaken(meter, call.talk_ms)
-        return [_whole(first, first.rule, meter, call, band)], None
-    return _take_pieces(agreement, zone, call, band, meter, candidates)
+            return [], Untaken(candidates[0].meter, call.talk_ms)
+        return [_whole(first, first.rule, call, band)], None
+    return _take_pieces(agreement, zone, call, band, candidates)
 
 
-def _whole(taking: Taking, rule: DurationRule, meter: str, call: Call, band: str | None) -> Taken:
+def _whole(taking: Taking, rule: DurationRule, call: Call, band: str | None) -> Taken:
     legs = legs_of(rule, call)
     reported = [call.reported_s if len(legs) == 1 else None, None]
     pairs = list(zip(legs, reported, strict=False))
     return Taken(
         taking.clause,
-        meter,
+        taking.meter,
         band,
         sum(legs),
         sum(counted_seconds(_for_leg(rule, r), leg, reported_s=r) for leg, r in pairs),
@@ -199,7 +199,7 @@ def legs_of(rule: DurationRule, call: Call) -> list[int]:
 
 
 def _take_pieces(
-    agreement: Agreement, zone: str, call: Call, band: str | None, meter: str, candidates: list[Taking]
+    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: list[Taking]
 ) -> tuple[list[Taken], Untaken | None]:
     """Cut the talk at band edges and give every piece to the first clause that takes its band.
 
@@ -213,13 +213,13 @@ def _take_pieces(
         cut = cut_at_bands(agreement.bands, agreement.calendar, begin, leg_ms, zone)
         owned = [(owner, piece[0], piece[2]) for piece in cut if (owner := _owner(candidates, call, band, piece[0]))]
         untaken_ms += leg_ms - sum(ms for _, _, ms in owned)
-        taken.extend(_billed(owned, meter, band, call.reported_s if len(legs) == 1 else None, first=not taken))
+        taken.extend(_billed(owned, band, call.reported_s if len(legs) == 1 else None, first=not taken))
         begin += timedelta(milliseconds=leg_ms)
-    return taken, Untaken(meter, untaken_ms) if untaken_ms else None
+    return taken, Untaken(candidates[0].meter, untaken_ms) if untaken_ms else None
 
 
 def _billed(
-    owned: list[tuple[Taking, str | None, int]], meter: str, band: str | None, reported_s: int | None, *, first: bool
+    owned: list[tuple[Taking, str | None, int]], band: str | None, reported_s: int | None, *, first: bool
 ) -> list[Taken]:
     if not owned:
         return []
@@ -228,7 +228,7 @@ def _billed(
     return [
         Taken(
             owner.clause,
-            meter,
+            owner.meter,
             piece_band if rule.at_band_edge == "split" else band,
             ms,
             -(-ms // 1000),

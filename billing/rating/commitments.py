@@ -34,8 +34,7 @@ def commitment_lines(ledger: Ledger, totals: Totals, spans: Spans) -> tuple[list
     lines: list[Line] = []
     reached: list[Reached] = []
     for held in _judged(ledger, "commitments"):
-        item, segment = held[-1][1], held[-1][0]
-        assert isinstance(item, Commitment)
+        segment, item = held[-1]
         buckets = _buckets(ledger, held)
         base = sum((ledger.exact[bucket] for bucket in buckets), ZERO)
         span = spans.get(item.every, ONE_MONTH)
@@ -48,21 +47,22 @@ def commitment_lines(ledger: Ledger, totals: Totals, spans: Spans) -> tuple[list
     return lines, reached
 
 
-def _true_up(ledger: Ledger, item: Commitment, segment: Segment, steps: tuple[Step, ...]) -> list[Line]:
+def _true_up(ledger: Ledger, item: Commitment | Cap, segment: Segment, steps: tuple[Step, ...]) -> list[Line]:
     short = run(steps)
     if short <= 0:
         return []
-    tax = segment.agreement.tax.rate if item.tax is None else item.tax
+    own = getattr(item, "tax", None)
+    tax = segment.agreement.tax.rate if own is None else own
     effect = {Bucket(segment.number, item.code, tax): short}
     return post(ledger, Adjustment(item, "true_up", segment.number, effect, steps, unit_price=item.amount))
 
 
-def cap_lines(ledger: Ledger, totals: Totals, spans: Spans) -> tuple[list[Line], list[Reached]]:
+def cap_lines(ledger: Ledger, totals: Totals) -> tuple[list[Line], list[Reached]]:
     """Print a negative line for every cap that its clauses exceed; as printed, the bill never does."""
     lines: list[Line] = []
     reached: list[Reached] = []
     for held in _judged(ledger, "caps"):
-        item, segment = held[-1][1], held[-1][0]
+        segment, item = held[-1]
         buckets = _buckets(ledger, held)
         most = _amount_steps(ledger, held, prorated=segment.agreement.policies.prorate_cap)
         printed = sum((Fraction(ledger.printed[bucket]) for bucket in buckets), ZERO)
@@ -71,19 +71,18 @@ def cap_lines(ledger: Ledger, totals: Totals, spans: Spans) -> tuple[list[Line],
         if item.every != "month":
             reached.append(Reached(item.code, shown(min(printed, printed - above))))
         if above > 0:
-            lines.extend(_cut(ledger, item, segment, buckets, above, most, before))
+            lines.extend(_cut(ledger, held[-1], buckets, most, before))
     return lines, reached
 
 
 def _cut(
     ledger: Ledger,
-    item: Commitment | Cap,
-    segment: Segment,
+    held: tuple[Segment, Commitment | Cap],
     buckets: list[Bucket],
-    above: Fraction,
     most: tuple[Step, ...],
     before: Fraction,
 ) -> list[Line]:
+    segment, item = held
     base = sum((ledger.exact[bucket] for bucket in buckets), ZERO)
     over = max(base - max(run(most) - before, ZERO), ZERO)
     effect = {bucket: -ledger.exact[bucket] * over / base for bucket in buckets if base}

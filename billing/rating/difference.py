@@ -11,7 +11,7 @@ from typing import Any
 from billing.errors import Refused
 from billing.rating.bill import Bill, Line, Step, TaxRow
 from billing.rating.exact import exact
-from billing.rating.form import read, write
+from billing.rating.form import document_of, read
 from billing.rating.totals import FORM
 
 
@@ -43,7 +43,7 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form."""
-        return {"version": FORM} | write(self)
+        return document_of(self, FORM)
 
 
 def difference(earlier: Bill, later: Bill) -> Difference:

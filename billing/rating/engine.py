@@ -40,7 +40,7 @@ def rate(terms: Terms, totals: Totals, settled: Iterable[Difference] = ()) -> Bi
     lines += discount_lines(ledger)
     spans = _spans(contexts[-1])
     raised, committed = commitment_lines(ledger, totals, spans)
-    lowered, capped = cap_lines(ledger, totals, spans)
+    lowered, capped = cap_lines(ledger, totals)
     pools = pools_of(contexts)
     lines += raised + lowered + drawdown_lines(ledger, contexts, pools)
     taxes = _taxes(terms, lines)
@@ -125,8 +125,8 @@ def _waits_for_others(clause: Clause) -> bool:
 
 def _spans(context: Context) -> Spans:
     """Find where the month stands in quarters, half-years and years of the contract."""
-    items = [*context.agreement.commitments, *context.agreement.caps]
-    if all(item.every == "month" for item in items):
+    agreement = context.agreement
+    if {c.every for c in agreement.commitments} | {c.every for c in agreement.caps} <= {"month"}:
         return {}
     spans: Spans = {}
     for every, months in CYCLE_MONTHS.items():

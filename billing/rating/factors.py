@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeVar
 
 from billing.rating.bill import Line, Step
 from billing.rating.exact import ZERO, exact, total
 from billing.rating.ledger import Adjustment, Bucket, Ledger, post
-from billing.rating.terms import Credit, Discount, Factor, Segment, ServiceLevelClause
+from billing.rating.terms import Agreement, Credit, Discount, Factor, Segment, ServiceLevelClause
 from billing.rating.tiers import percent_parts
 from billing.rating.totals import Totals
 
@@ -25,7 +26,7 @@ def factor_lines(ledger: Ledger, totals: Totals) -> list[Line]:
 
 
 def _factors(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> Iterator[Adjustment]:
-    for factor, segments in merged(ledger, "factors"):
+    for factor, segments in merged(ledger, _factors_of):
         rate = (
             factor.rate if factor.rate is not None else reached_rate(factor, measured(totals, factor.measure, segments))
         )
@@ -49,7 +50,7 @@ def measured(totals: Totals, measure: str | None, segments: Sequence[Segment]) -
     found = [m for m in totals.measurements if m.measure == measure]
     own = [m.level for m in found if m.segment is not None and m.segment == segments[0].number]
     month = [m.level for m in found if m.segment is None]
-    return (own or month or [None])[0]
+    return next(iter(own or month), None)
 
 
 def _percent(before: dict[Bucket, Fraction], effect: dict[Bucket, Fraction], rate: Fraction) -> tuple[Step, ...]:
@@ -71,16 +72,16 @@ def _credits(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> 
                     yield Adjustment(clause, "credit", segment.number, effect, _percent(before, effect, rate), "credit")
 
 
-def credit_rate(credits: Sequence[Credit], level: Decimal | None) -> Fraction:
+def credit_rate(table: Sequence[Credit], level: Decimal | None) -> Fraction:
     """Find the share given back at a measured level: that of the lowest row above it, or none."""
-    missed = [credit for credit in credits if level is not None and level < credit.below]
+    missed = [credit for credit in table if level is not None and level < credit.below]
     return exact(min(missed, key=lambda credit: credit.below).rate) if missed else ZERO
 
 
 def discount_lines(ledger: Ledger) -> list[Line]:
     """Take discounts one after the other off the running subtotal: volume, term, promotions, each as listed."""
     found = []
-    for discount, segments in sorted(merged(ledger, "discounts"), key=lambda each: DISCOUNT_ORDER[each[0].reason]):
+    for discount, segments in sorted(merged(ledger, _discounts_of), key=lambda each: DISCOUNT_ORDER[each[0].reason]):
         held = [s for s in segments if _holds_in(discount, s)]
         adjustment = _discount(ledger, discount, held) if held else None
         if adjustment is not None:
@@ -133,17 +134,28 @@ def _taken(
     return taken, steps
 
 
-def merged(ledger: Ledger, part: str) -> list[tuple[Factor, list[Segment]]] | list[tuple[Discount, list[Segment]]]:
+Item = TypeVar("Item", Factor, Discount)
+
+
+def merged(ledger: Ledger, part: Callable[[Agreement], tuple[Item, ...]]) -> list[tuple[Item, list[Segment]]]:
     """List factors or discounts with the segments they hold in; what several versions agree alike is one.
 
     A factor that looks at a measurement stays apart by segment, because each may have its own level.
     """
-    found: list[tuple[Factor | Discount, list[Segment]]] = []
+    found: list[tuple[Item, list[Segment]]] = []
     for segment in ledger.terms.segments:
-        for item in getattr(segment.agreement, part):
+        for item in part(segment.agreement):
             same = [held for other, held in found if other == item and getattr(item, "measure", None) is None]
             if same:
                 same[0].append(segment)
             else:
                 found.append((item, [segment]))
-    return found  # type: ignore[return-value]
+    return found
+
+
+def _discounts_of(agreement: Agreement) -> tuple[Discount, ...]:
+    return agreement.discounts
+
+
+def _factors_of(agreement: Agreement) -> tuple[Factor, ...]:
+    return agreement.factors

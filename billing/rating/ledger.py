@@ -33,11 +33,16 @@ class Titled(Protocol):
     """Whatever has a code, a name and a paragraph: a clause, factor, discount, commitment or cap."""
 
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """The stable code."""
+
     @property
-    def name(self) -> Name: ...
+    def name(self) -> Name:
+        """What people read."""
+
     @property
-    def reference(self) -> str: ...
+    def reference(self) -> str:
+        """The paragraph of the signed paper."""
 
 
 @dataclass
@@ -122,8 +127,8 @@ def post(ledger: Ledger, adjustment: Adjustment) -> list[Line]:
     for (tax, exact), amount in zip(by_tax.items(), amounts, strict=True):
         if ledger.keeps_printed:
             _move_printed(ledger, adjustment, tax, amount)
-        steps = _share_steps(ledger, adjustment, exact, total(by_tax.values()), amount, alone=len(by_tax) == 1)
-        lines.append(_line(ledger, adjustment, tax, exact, amount, steps))
+        steps = _share_steps(ledger, adjustment, exact, total(by_tax.values()), amount=amount, alone=len(by_tax) == 1)
+        lines.append(_line(ledger, adjustment, tax, exact, amount=amount, steps=steps))
     return lines
 
 
@@ -133,7 +138,7 @@ def run_amount(steps: tuple[Step, ...], ledger: Ledger) -> Decimal:
 
 
 def _share_steps(
-    ledger: Ledger, adjustment: Adjustment, exact: Fraction, whole: Fraction, amount: Decimal, *, alone: bool
+    ledger: Ledger, adjustment: Adjustment, exact: Fraction, whole: Fraction, *, amount: Decimal, alone: bool
 ) -> tuple[Step, ...]:
     """Continue the steps to one tax rate's share; a last step names the cent that rounding moved to it."""
     rounding = Step("round", Fraction(ledger.places), ledger.mode)
@@ -152,7 +157,7 @@ def _move_printed(ledger: Ledger, adjustment: Adjustment, tax: Decimal, amount: 
 
 
 def _line(
-    ledger: Ledger, adjustment: Adjustment, tax: Decimal, exact: Fraction, amount: Decimal, steps: tuple[Step, ...]
+    ledger: Ledger, adjustment: Adjustment, tax: Decimal, exact: Fraction, *, amount: Decimal, steps: tuple[Step, ...]
 ) -> Line:
     names = [adjustment.item.code, adjustment.suffix]
     if tax != ledger.default_tax(adjustment.number):

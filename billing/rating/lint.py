@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -14,7 +14,6 @@ from billing.rating.exact import exact
 from billing.rating.prices import price as price_quantity
 from billing.rating.terms import (
     Agreement,
-    Cell,
     Discount,
     DurationClause,
     Matrix,
@@ -108,7 +107,7 @@ def band_gap(agreement: Agreement, year: int) -> datetime | None:
     minutes = sorted(clock_edges(agreement.bands))
     while day.year == year:
         for minute in minutes:
-            local = datetime(day.year, day.month, day.day, minute // 60, minute % 60)
+            local = datetime.combine(day, time(minute // 60, minute % 60))
             if band_on_clock(agreement.bands, agreement.calendar, local) is None:
                 return local
         day += timedelta(days=1)
@@ -215,7 +214,6 @@ def _volumes(price: object, pointer: str) -> Iterator[tuple[str, Volume]]:
         yield pointer, price
     elif isinstance(price, Matrix):
         for index, cell in enumerate(price.cells):
-            assert isinstance(cell, Cell)
             yield from _volumes(cell.price, f"{pointer}/cells/{index}/price")
 
 

@@ -1,5 +1,6 @@
-"""Price a quantity: amount and parts, each part with its arithmetic. Nothing is rounded here but what a
-contract rounds per call.
+"""Price a quantity: amount and parts, each part with its arithmetic.
+
+Nothing is rounded here but what a contract rounds per call.
 """
 
 from __future__ import annotations

@@ -81,8 +81,7 @@ def rate_call(terms: Terms, call: Call, used_before: Mapping[str, Fraction] | No
 def _charge(
     segment: Segment, taking: Taking, call: Call, taken: Taken, used_before: Mapping[str, Fraction] | None
 ) -> Charge:
-    clause = segment.agreement.clause(taken.clause)
-    assert clause is not None
+    clause = next(c for c in segment.agreement.clauses if c.code == taken.clause)
     metering, raw = _measure(clause, taken)
     quantity = run((Step("start", Fraction(raw), "used"), *(s for s in metering.convert if s.op == "divide")))
     price = _price_of(clause, taking, call, taken)

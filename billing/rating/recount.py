@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing.rating.calls import Call, Taken, cell_of, local_day, segment_of, take
+from billing.rating.calls import Call, Taken, Untaken, cell_of, local_day, segment_of, take
 from billing.rating.counting import Taking, takings
-from billing.rating.terms import Segment, Terms
+from billing.rating.terms import Terms
 from billing.rating.totals import Event, Pairs, Row, Totals, Uncovered
 
 Place = tuple[str, str, date | None, str, Pairs]
@@ -40,13 +40,14 @@ def count(terms: Terms, calls: Iterable[Call], held: Totals | None = None) -> To
     for call in kept:
         segment = segment_of(terms, call)
         if segment is None:
-            _not_covered(uncovered, "talk", call, "outside_contract")
+            _not_covered(uncovered, Untaken("talk", call.talk_ms), "outside_contract")
             continue
         taken, untaken = take(segment.agreement, terms.zone, call)
         for each in taken:
-            _tally(tallies, events, terms, segment, by_code[segment.number, each.clause], call, each)
+            taking = by_code[segment.number, each.clause]
+            _tally(tallies, events, terms.zone, segment.number, taking=taking, call=call, taken=each)
         for left in untaken:
-            _not_covered(uncovered, left.meter, call, "no_clause", left.talk_ms, left.value)
+            _not_covered(uncovered, left, "no_clause")
     rows = [*_rows(tallies, by_code, terms.zone), *_measured(terms, kept)]
     base = held or Totals()
     return replace(
@@ -66,16 +67,9 @@ def _by_time(call: Call) -> tuple[datetime, str]:
     return (call.started_at, call.call_id)
 
 
-def _not_covered(
-    uncovered: dict[tuple[str, str], Uncovered],
-    meter: str,
-    call: Call,
-    reason: str,
-    talk_ms: int | None = None,
-    value: Decimal = Decimal(0),
-) -> None:
+def _not_covered(uncovered: dict[tuple[str, str], Uncovered], left: Untaken, reason: str) -> None:
+    meter, more, value = left
     before = uncovered.get((meter, reason), Uncovered(meter, 0, reason=reason))
-    more = call.talk_ms if talk_ms is None else talk_ms
     uncovered[meter, reason] = replace(
         before, calls=before.calls + 1, talk_ms=before.talk_ms + more, value=before.value + value
     )
@@ -84,15 +78,16 @@ def _not_covered(
 def _tally(
     tallies: dict[Place, Tally],
     events: list[Event],
-    terms: Terms,
-    segment: Segment,
+    zone: str,
+    number: str,
+    *,
     taking: Taking,
     call: Call,
     taken: Taken,
 ) -> None:
-    day = None if taking.aggregate == "distinct" else local_day(terms.zone, call.started_at)
+    day = None if taking.aggregate == "distinct" else local_day(zone, call.started_at)
     group = call.value_of(taking.group_by) if taking.group_by else ""
-    place = (segment.number, taking.clause, day, group, cell_of(taking, call, taken.band))
+    place = (number, taking.clause, day, group, cell_of(taking, call, taken.band))
     tally = tallies.setdefault(place, Tally())
     tally.calls += 1 if taken.opens else 0
     tally.talk_ms += taken.talk_ms
@@ -103,7 +98,7 @@ def _tally(
         seconds = taken.billed_seconds if taking.histogram == "billed" else taken.counted_seconds
         tally.histogram[Decimal(seconds)] = tally.histogram.get(Decimal(seconds), 0) + 1
     if taking.events:
-        events.append(Event(segment.number, taking.clause, call.started_at, taken.value, group))
+        events.append(Event(number, taking.clause, call.started_at, taken.value, group))
 
 
 def _rows(tallies: dict[Place, Tally], by_code: dict[tuple[str, str], Taking], zone: str) -> list[Row]:

@@ -41,7 +41,7 @@ def schema_of_everything() -> dict[str, Any]:
     }
 
 
-def _schema(shape: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+def _schema(shape: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one line a kind of hint
     origin, arguments = get_origin(shape), get_args(shape)
     if shape in SCALARS:
         return SCALARS[shape]

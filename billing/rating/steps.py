@@ -33,16 +33,16 @@ def _round(step: Step, value: Fraction) -> Fraction:
     return Fraction(round_to(value, int(_number(step)), cast("RoundingMode", step.note)))
 
 
-def _sum(step: Step, value: Fraction) -> Fraction:
+def _sum(step: Step, _value: Fraction) -> Fraction:
     return total(amount for _, amount in step.parts)
 
 
-def _each(step: Step, value: Fraction) -> Fraction:
+def _each(step: Step, _value: Fraction) -> Fraction:
     return total(run(step.steps, Fraction(number)) * count for number, count in step.parts)
 
 
 OPERATIONS: dict[str, Callable[[Step, Fraction], Fraction]] = {
-    "start": lambda step, value: _number(step),
+    "start": lambda step, _value: _number(step),
     "add": lambda step, value: value + _number(step),
     "subtract": lambda step, value: value - _number(step),
     "multiply": lambda step, value: value * _number(step),

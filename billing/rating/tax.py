@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 from billing.money import RoundingMode, round_amount
@@ -27,29 +27,11 @@ def tax_rows(
     amounts: dict[Decimal, list[Decimal]] = {}
     for line in lines:
         amounts.setdefault(line.tax_rate, []).append(line.amount)
-    return tuple(
-        _row(
-            rate,
-            amounts[rate] if per_line else [sum(amounts[rate], Decimal(0))],
-            sum(amounts[rate], Decimal(0)),
-            currency,
-            inclusive,
-            mode,
-            period,
-        )
-        for rate in sorted(amounts, reverse=True)
-    )
-
-
-def _row(
-    rate: Decimal,
-    taxed: Sequence[Decimal],
-    whole: Decimal,
-    currency: str,
-    inclusive: bool,
-    mode: RoundingMode,
-    period: str,
-) -> TaxRow:
-    share = exact(rate) / (1 + exact(rate)) if inclusive else exact(rate)
-    tax = sum((round_amount(exact(amount) * share, currency, mode) for amount in taxed), round_amount(0, currency))
-    return TaxRow(rate, whole - tax if inclusive else whole, tax, period)
+    found = []
+    for rate in sorted(amounts, reverse=True):
+        whole = sum(amounts[rate], Decimal(0))
+        share = exact(rate) / (1 + exact(rate)) if inclusive else exact(rate)
+        taxed = amounts[rate] if per_line else [whole]
+        tax = sum((round_amount(exact(each) * share, currency, mode) for each in taxed), round_amount(0, currency))
+        found.append(TaxRow(rate, whole - tax if inclusive else whole, tax, period))
+    return tuple(found)

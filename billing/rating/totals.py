@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.rating.form import read, write
+from billing.rating.form import document_of, read
 from billing.rating.refusals import InvalidTerms
 
 FORM = 1
@@ -143,4 +143,4 @@ class Totals:
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form; members that equal their default are left out."""
-        return {"version": FORM} | write(self)
+        return document_of(self, FORM)

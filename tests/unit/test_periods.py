@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 
@@ -19,9 +19,7 @@ def test_a_billing_day_that_a_month_lacks_is_clamped_and_recovered() -> None:
 
 def test_months_join_without_gap() -> None:
     found = list(islice(periods(31, "Europe/Berlin", since=date(2026, 1, 1)), 24))
-    assert all(
-        one[0].ends_on == two[0].starts_on and one[2] == two[1] for one, two in zip(found, found[1:], strict=False)
-    )
+    assert all(one[0].ends_on == two[0].starts_on and one[2] == two[1] for one, two in pairwise(found))
 
 
 def test_the_day_before_the_billing_day_belongs_to_the_month_before() -> None:

@@ -46,7 +46,8 @@ def limited(clause: CallsClause, context: Context, calls: list[Used]) -> tuple[l
     month = None if clause.limit_per_month is None else int(clause.limit_per_month * context.allowance_share)
     days: dict[object, int] = {}
     months: dict[str, int] = {}
-    within, beyond = [], []
+    within: list[Used] = []
+    beyond: list[Used] = []
     for raw, row in sorted(calls, key=lambda each: _order(each[1])):
         scope = row.group if clause.tiers_per == "group" else ""
         room = int(raw)

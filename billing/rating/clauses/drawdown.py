@@ -79,10 +79,8 @@ def _factor(pool: Pool, code: str) -> Fraction:
 def _demands(contexts: list[Context], pools: list[Pool]) -> Iterator[Demand]:
     """List usage beyond the allowance, which the earliest rows use up. A row without a day is dated on the last."""
     for context in contexts:
-        for clause in context.agreement.clauses:
-            if isinstance(clause, (DurationClause, CallsClause, FeatureClause)) and any(
-                _factor(p, clause.code) for p in pools
-            ):
+        for clause in _usage_clauses(context):
+            if any(_factor(pool, clause.code) for pool in pools):
                 used, metering = usage_of(clause, context)
                 scale = _units_per_raw(metering)
                 allowance = context.allowance(metering.included)
@@ -93,6 +91,12 @@ def _demands(contexts: list[Context], pools: list[Pool]) -> Iterator[Demand]:
                     allowance -= free
                     if units > free:
                         yield Demand(each[1].on or last, context, clause, place, units - free)
+
+
+def _usage_clauses(context: Context) -> Iterator[UsageClause]:
+    for clause in context.agreement.clauses:
+        if isinstance(clause, (DurationClause, CallsClause, FeatureClause)):
+            yield clause
 
 
 def _units_per_raw(metering: Metering) -> Fraction:
@@ -115,10 +119,10 @@ def _worth(ledger: Ledger, contexts: list[Context], drawn: Drawn, pools: list[Po
     for place, pool in enumerate(pools):
         effect: dict[Bucket, Fraction] = {}
         for key, units in pool.by_clause.items():
-            part = units / sum(drawn[key].values(), ZERO)
-            for bucket in nets:
+            part = shares[key] * units / sum(drawn[key].values(), ZERO)
+            for bucket, net in nets.items():
                 if (bucket.segment, bucket.code) == key:
-                    effect[bucket] = effect.get(bucket, ZERO) - nets[bucket] * shares[key] * part
+                    effect[bucket] = effect.get(bucket, ZERO) - net * part
         if pool.drawn and pool.clause.unit != "money":
             parts = tuple((bucket.code, amount) for bucket, amount in effect.items())
             steps = (Step("sum", None, "covered", "currency", parts),)
@@ -151,13 +155,12 @@ def _share_saved(context: Context, code: str, rows: dict[int, Fraction]) -> Frac
     The rest is priced anew, from the first tier on, as if the drawn units had been included ones. Prices of
     single calls cannot be priced anew from totals; there the part is that of the units.
     """
-    clause = next(clause for clause in context.agreement.clauses if clause.code == code)
-    assert isinstance(clause, (DurationClause, CallsClause, FeatureClause))
+    clause = next(c for c in _usage_clauses(context) if c.code == code)
     used, metering = usage_of(clause, context)
     scale = _units_per_raw(metering)
     if _prices_single_calls(clause):
         return sum(rows.values(), ZERO) / sum((each[0] * scale for each in used), ZERO)
-    rest = [(each[0] - rows.get(place, ZERO) / scale, each[1]) for place, each in enumerate(used)]
+    rest: list[Used] = [(each[0] - rows.get(place, ZERO) / scale, each[1]) for place, each in enumerate(used)]
     saved = _amount(clause, context, used, metering) - _amount(clause, context, rest, metering)
     whole = context.amounts[code]
     return saved / whole if whole else ZERO

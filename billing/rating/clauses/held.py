@@ -24,24 +24,21 @@ def changes_of(context: Context, item: str, minimum_months: int = 0) -> list[Cha
 
 def _kept_for(months: int, changes: Iterable[Change]) -> Iterator[Change]:
     """Put off each ending until what it ends, oldest first, has run its minimum term."""
-    running: list[list[object]] = []
+    running: list[tuple[date, Decimal]] = []
     for change in changes:
         left = change.by
         if left > 0:
-            running.append([change.on, left])
+            running.append((change.on, left))
             yield change
         while left < 0 and running:
             began, held = running[0]
-            assert isinstance(began, date) and isinstance(held, Decimal)
             ended = min(held, -left)
             yield Change(max(change.on, add_months(began, months)), -ended)
             left += ended
-            running[0][1] = held - ended
-            if not running[0][1]:
-                running.pop(0)
+            running[:1] = [(began, held - ended)] if held > ended else []
 
 
-def spans(context: Context, changes: Iterable[Change], begin: date, end: date) -> list[Span]:
+def spans(changes: Iterable[Change], begin: date, end: date) -> list[Span]:
     """Give the stretches of equal holding between two dates, as (first day, day after, quantity held)."""
     by_day: dict[date, Fraction] = {begin: ZERO}
     for change in changes:
@@ -56,6 +53,6 @@ def spans(context: Context, changes: Iterable[Change], begin: date, end: date) -
     return found
 
 
-def held_on(context: Context, changes: Iterable[Change], day: date) -> Fraction:
+def held_on(changes: Iterable[Change], day: date) -> Fraction:
     """Give what is held on a day."""
     return max(sum((exact(change.by) for change in changes if change.on <= day), ZERO), ZERO)

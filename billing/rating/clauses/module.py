@@ -17,7 +17,9 @@ def lines(clause: ModuleClause, context: Context) -> list[Line]:
     """Charge the monthly price for the active days, then the price of each use."""
     changes = changes_of(context, clause.item, clause.minimum_months)
     holding = averaged(context, clause.code, changes, "module")
-    charged = held_lines(clause, context, "module", holding, holding.quantity, "month") if holding.quantity else []
+    charged = (
+        held_lines(clause, context, "module", holding, used=holding.quantity, unit="month") if holding.quantity else []
+    )
     return [*charged, *_uses(clause, context)]
 
 

@@ -37,7 +37,9 @@ def lines(clause: SeatClause, context: Context) -> list[Line]:
         quantity = max(quantity - exact(clause.included), ZERO)
         steps = (*steps, Step("subtract", exact(clause.included), "included"), Step("at_least", ZERO, "nothing"))
     evidence = _measured_evidence(clause, context)
-    return held_lines(clause, context, "seat", Holding(quantity, steps, holding.share), used, clause.unit, evidence)
+    return held_lines(
+        clause, context, "seat", Holding(quantity, steps, holding.share), used=used, unit=clause.unit, evidence=evidence
+    )
 
 
 def _holding(clause: SeatClause, context: Context) -> Holding | None:
@@ -49,7 +51,7 @@ def _holding(clause: SeatClause, context: Context) -> Holding | None:
     changes = changes_of(context, clause.item)
     if clause.counts == "peak":
         segment = context.segment
-        most = max(held for _, _, held in spans(context, changes, segment.starts_on, segment.ends_on))
+        most = max(held for _, _, held in spans(changes, segment.starts_on, segment.ends_on))
         return Holding(most, (Step("start", most, "peak", clause.unit),), context.fee_share(clause.code))
     if clause.per_day:
         return _by_day(clause, context)
@@ -62,7 +64,7 @@ def _snapshot(clause: SeatClause, context: Context) -> Holding | None:
     day = period.starts_on + timedelta(days=min(clause.snapshot_day, period.days) - 1)
     if not context.segment.starts_on <= day < context.segment.ends_on:
         return None
-    held = held_on(context, changes_of(context, clause.item), day)
+    held = held_on(changes_of(context, clause.item), day)
     return Holding(held, (Step("start", held, "snapshot", clause.unit),), ONE)
 
 
@@ -72,7 +74,7 @@ def _by_day(clause: SeatClause, context: Context) -> Holding:
     days = sum(
         (
             held * (end - begin).days
-            for begin, end, held in spans(context, changes_of(context, clause.item), segment.starts_on, segment.ends_on)
+            for begin, end, held in spans(changes_of(context, clause.item), segment.starts_on, segment.ends_on)
         ),
         ZERO,
     )
@@ -87,11 +89,11 @@ def averaged(context: Context, code: str, changes: list[Change], unit: str) -> H
     segment, policy = context.segment, context.policies.proration
     if policy in ("none", "full_month"):
         having = context.segments_with(code)
-        found = spans(context, changes, having[0].starts_on, having[-1].ends_on)
+        found = spans(changes, having[0].starts_on, having[-1].ends_on)
         held = found[0][2] if policy == "none" else max(each[2] for each in found)
         return Holding(held, (Step("start", held, "held", unit),), context.fee_share(code))
     share = context.month_share(segment.starts_on, segment.ends_on)
-    found = spans(context, changes, segment.starts_on, segment.ends_on)
+    found = spans(changes, segment.starts_on, segment.ends_on)
     whole = _days(context, segment.starts_on, segment.ends_on)
     seat_days = sum((held * _days(context, begin, end) for begin, end, held in found), ZERO)
     steps = (
@@ -110,6 +112,7 @@ def held_lines(
     context: Context,
     kind: LineKind,
     holding: Holding,
+    *,
     used: Fraction,
     unit: str,
     evidence: Evidence | None = None,

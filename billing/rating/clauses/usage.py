@@ -67,24 +67,22 @@ def usage_lines(
     suffix: str = "",
 ) -> list[Line]:
     """Turn the usage of a clause into its lines; ``price`` and ``suffix`` for usage beyond a limit."""
-    lines = []
-    for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix):
-        if portion.used.numerator or portion.part.amount.numerator:
-            lines.append(
-                context.line(
-                    clause,
-                    "usage",
-                    portion.part,
-                    head=portion.head,
-                    unit=metering.unit,
-                    used=portion.used,
-                    evidence=portion.evidence,
-                    group=portion.group,
-                    cell=portion.cell,
-                    suffix=suffix,
-                )
-            )
-    return lines
+    return [
+        context.line(
+            clause,
+            "usage",
+            portion.part,
+            head=portion.head,
+            unit=metering.unit,
+            used=portion.used,
+            evidence=portion.evidence,
+            group=portion.group,
+            cell=portion.cell,
+            suffix=suffix,
+        )
+        for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix)
+        if portion.used.numerator or portion.part.amount.numerator
+    ]
 
 
 def usage_portions(
@@ -102,8 +100,8 @@ def usage_portions(
         left = context.allowance(metering.included) if not suffix else ZERO
         scope_portions: list[Portion] = []
         for batch in _cells(context, clause, price or clause.price, scope):
-            priced, head, units, left = _priced(clause, context, batch, metering, left, suffix)
-            scope_portions.extend(_portions(context, clause, batch, priced.parts, head, units))
+            priced, head, units, left = _priced(clause, context, batch, metering, left=left, suffix=suffix)
+            scope_portions.extend(_portions(context, clause, batch, priced.parts, head=head, units=units))
         portions.extend(_matrix_bounds(price or clause.price, context, scope_portions))
     if clause.group_by and clause.tiers_per == "clause":
         return [share for portion in portions for share in _shared_out(context, clause, portion)]
@@ -111,7 +109,13 @@ def usage_portions(
 
 
 def _portions(
-    context: Context, clause: UsageClause, batch: Batch, parts: Sequence[Part], head: tuple[Step, ...], units: Fraction
+    context: Context,
+    clause: UsageClause,
+    batch: Batch,
+    parts: Sequence[Part],
+    *,
+    head: tuple[Step, ...],
+    units: Fraction,
 ) -> Iterator[Portion]:
     """Give every part its share of the units used; what the allowance took is counted with the first part."""
     evidence = evidence_of(context, clause, batch.group, batch.cell, batch.members)
@@ -159,17 +163,17 @@ def _no_cell(clause: UsageClause, row: Row) -> Uncovered:
 
 
 def _priced(
-    clause: UsageClause, context: Context, batch: Batch, metering: Metering, left: Fraction, suffix: str
+    clause: UsageClause, context: Context, batch: Batch, metering: Metering, *, left: Fraction, suffix: str
 ) -> tuple[Priced, tuple[Step, ...], Fraction, Fraction]:
     """Price one batch; answer with the steps to its quantity, the units used, and the allowance left over."""
     raw = Fraction(sum(each[0] for each in batch.members))
     head, units = _to_units(raw, metering)
     if suffix or not metering.included:
-        return _by_price(clause, context, batch, metering, units, suffix), head, units, ZERO
+        return _by_price(clause, context, batch, metering, quantity=units, suffix=suffix), head, units, ZERO
     head = (*head, Step("subtract", left, context.included_note), NOTHING_LESS)
     rest = units - left
     quantity, left = (rest, ZERO) if rest.numerator > 0 else (ZERO, -rest)
-    return _by_price(clause, context, batch, metering, quantity, suffix), head, units, left
+    return _by_price(clause, context, batch, metering, quantity=quantity, suffix=suffix), head, units, left
 
 
 def _to_units(raw: Fraction, metering: Metering) -> tuple[tuple[Step, ...], Fraction]:
@@ -181,7 +185,7 @@ def _to_units(raw: Fraction, metering: Metering) -> tuple[tuple[Step, ...], Frac
 
 
 def _by_price(
-    clause: UsageClause, context: Context, batch: Batch, metering: Metering, quantity: Fraction, suffix: str
+    clause: UsageClause, context: Context, batch: Batch, metering: Metering, *, quantity: Fraction, suffix: str
 ) -> Priced:
     price = batch.price
     least = context.share if context.policies.prorate_commitment else ONE

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from billing.money import decimals_of
 from billing.periods import Period
-from billing.rating.form import read, write
+from billing.rating.form import document_of, read
 from billing.rating.refusals import InvalidTerms
 from billing.rating.terms.adjusting import Cap, Commitment, Discount, Factor
 from billing.rating.terms.clauses import Clause, ClauseHead
@@ -69,7 +69,7 @@ class Agreement:
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form; members that equal their default are left out."""
-        return {"version": FORM} | write(self)
+        return document_of(self, FORM)
 
     def clause(self, code: str) -> Clause | None:
         """Find a clause by code."""
@@ -119,7 +119,7 @@ class Terms:
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form; members that equal their default are left out."""
-        return {"version": FORM} | write(self)
+        return document_of(self, FORM)
 
     @property
     def currency(self) -> str:

@@ -12,6 +12,7 @@ from billing.rating.terms.pricing import Elapsed, Matrix, Percentage, PerUnit, P
 from billing.rating.terms.selecting import DurationRule, Name, Select
 
 EVERYTHING = Select()
+STARTED_MINUTES = DurationRule()
 
 
 def rounds_single_calls(price: Price) -> bool:
@@ -21,7 +22,7 @@ def rounds_single_calls(price: Price) -> bool:
 
 def refuse_prices(price: Price | None, kinds: tuple[type, ...], pointer: str = "/price") -> None:
     """Refuse a kind of price that a clause cannot use."""
-    if isinstance(price, kinds):
+    if price is not None and isinstance(price, kinds):
         raise InvalidTerms(f"A price of kind {price.kind} does not fit this kind of clause.", pointer=f"{pointer}/kind")
 
 
@@ -62,7 +63,7 @@ class DurationClause(UsageHead):
 
     kind: ClassVar[str] = "duration"
     price: Price
-    rule: DurationRule = DurationRule()
+    rule: DurationRule = STARTED_MINUTES
     per_s: int = 60
     included_minutes: Decimal = Decimal(0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -171,6 +171,3 @@ def calls(draw: Any, number: int = 0) -> Call:
 @st.composite
 def months_of_calls(draw: Any, most: int = 12) -> list[Call]:
     return [draw(calls(number)) for number in range(draw(st.integers(0, most)))]
-
-
-instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31))

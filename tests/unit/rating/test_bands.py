@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from billing.rating.bands import band_at, is_working_day, split_at_bands
+from billing.rating.bands import NO_CALENDAR, band_at, is_working_day, split_at_bands
 from billing.rating.terms import Band, BandRule, Calendar, DurationRule, InvalidTerms, Name
 from tests.unit.rating.making import SHANGHAI, at
 
@@ -16,7 +16,7 @@ MINUTES = DurationRule()
 
 
 def band(
-    text: str, bands: tuple[Band, ...] = BANDS, calendar: Calendar = Calendar(), zone: str = SHANGHAI
+    text: str, bands: tuple[Band, ...] = BANDS, calendar: Calendar = NO_CALENDAR, zone: str = SHANGHAI
 ) -> str | None:
     return band_at(bands, calendar, at(text, zone), zone)
 
