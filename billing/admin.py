@@ -33,7 +33,15 @@ class FinanceAdmin(ModelAdmin):  # type: ignore[misc]
         self.message_user(request, refusal.message, messages.ERROR)
 
 
-class ViewOnlyAdmin(FinanceAdmin):
+class KeptAdmin(FinanceAdmin):
+    """A page over rows that stay for ever: they are made inactive or ended, never deleted."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes such a row."""
+        return False
+
+
+class ViewOnlyAdmin(KeptAdmin):
     """A page over rows that only the business's verbs may change."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -42,8 +50,4 @@ class ViewOnlyAdmin(FinanceAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody changes such a row by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody deletes such a row."""
         return False

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -67,6 +68,11 @@ class Environment(BaseSettings):
     )
     language: Literal["zh-hans", "en"] = Field(
         "en", alias="HUADAN_LANGUAGE", description="The admin's language until a person chooses one."
+    )
+    zone: str = Field(
+        "Asia/Shanghai",
+        alias="HUADAN_ZONE",
+        description="The time zone the admin shows instants in; billing goes by each tenant's own.",
     )
     email_url: str = Field(
         "smtp://localhost:25",
@@ -133,6 +139,13 @@ class Environment(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an address like https://billing.example.com")
         return value.rstrip("/")
+
+    @field_validator("zone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Asia/Shanghai")
+        return value
 
     @field_validator("email_url")
     @classmethod

@@ -62,6 +62,18 @@ def look() -> dict[str, str]:
     return found
 
 
+class ProbesFirst:
+    """Answer the three probes before any other middleware: they come by address, not by host name, and without https."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a probe, or pass the request on."""
+        probe = PROBES.get(request.path)
+        return probe(request) if probe else self.get_response(request)
+
+
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
     """Answer that the process lives; asks nothing else of anyone."""
@@ -86,3 +98,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     else:
         allowed = request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1", ""} and "X-Forwarded-For" not in request.headers
     return ExportToDjangoView(request) if allowed else HttpResponseForbidden()
+
+
+PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}

@@ -9,9 +9,8 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from billing.api import problem_response
-from billing.health import healthz, metrics, readyz
 from invoices import pages
-from usage.api import CallsView, FreeswitchView
+from usage import api as usage_api
 
 
 def no_such_api(request: HttpRequest) -> HttpResponse:
@@ -21,11 +20,7 @@ def no_such_api(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="home"),
-    path("healthz", healthz),
-    path("readyz", readyz),
-    path("metrics", metrics),
-    path("api/v1/calls", CallsView.as_view(), name="calls"),
-    re_path(r"^api/v1/cdr/freeswitch/(?P<source>[a-z0-9-]+)/?$", FreeswitchView.as_view(), name="freeswitch"),
+    *usage_api.urlpatterns,
     path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     re_path(r"^api/", no_such_api),

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import ViewOnlyAdmin
@@ -34,7 +34,7 @@ def reader_language() -> str:
 class InvoiceAdmin(ViewOnlyAdmin):
     """Drafts to review and issue, and what was issued."""
 
-    list_display = ("title", "tenant", "period", "amount", "state", "blocked", "due_on")
+    list_display = ("title", "tenant", "period", "amount", "state", "hindrance", "due_on")
     list_filter = ("state", "blocked", "seller", "period_starts_on")
     list_select_related = ("tenant", "contract", "seller")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
@@ -44,7 +44,12 @@ class InvoiceAdmin(ViewOnlyAdmin):
     @admin.display(description=_("invoice"))
     def title(self, invoice: Invoice) -> str:
         """Show the number, or what the draft is for."""
-        return str(invoice)
+        return format_html('<span style="white-space: nowrap">{}</span>', str(invoice))
+
+    @admin.display(description=_("to decide"))
+    def hindrance(self, invoice: Invoice) -> str:
+        """Say what keeps a draft from being issued, if anything does."""
+        return gettext("uncovered calls") if invoice.blocked else ""
 
     @admin.display(description=_("period"), ordering="period_starts_on")
     def period(self, invoice: Invoice) -> str:
@@ -55,7 +60,7 @@ class InvoiceAdmin(ViewOnlyAdmin):
     def amount(self, invoice: Invoice) -> str:
         """Show the total with its currency, right-aligned in tabular figures."""
         figure = Decimal(invoice.document["bill"]["total"])
-        return format_html('<span style="font-variant-numeric: tabular-nums">{}&nbsp;{}</span>', f"{figure:,}", invoice.currency)
+        return format_html('<span style="font-variant-numeric: tabular-nums; white-space: nowrap">{} {}</span>', f"{figure:,}", invoice.currency)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages to issue drafts and to see a PDF."""

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from billing.admin import FinanceAdmin
+from billing.admin import FinanceAdmin, KeptAdmin
 from billing.errors import Refused
 from billing.rating.terms import Agreement
 from tenants.contracts import sign
@@ -44,7 +44,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Seller)
-class SellerAdmin(FinanceAdmin):
+class SellerAdmin(KeptAdmin):
     """Who issues invoices."""
 
     list_display = ("__str__", "code", "tax_id", "email", "payment_days")
@@ -70,10 +70,11 @@ class ContractInline(TabularInline):  # type: ignore[misc]
     extra = 0
     fields = ("code", "name_zh", "name_en", "ends_on")
     show_change_link = True
+    can_delete = False
 
 
 @admin.register(Tenant)
-class TenantAdmin(FinanceAdmin):
+class TenantAdmin(KeptAdmin):
     """A paying customer."""
 
     list_display = ("__str__", "code", "seller", "industry", "zone", "currency", "active")
@@ -162,7 +163,7 @@ class VersionInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Contract)
-class ContractAdmin(FinanceAdmin):
+class ContractAdmin(KeptAdmin):
     """An agreement with one tenant."""
 
     list_display = ("code", "tenant", "localised_name", "ends_on")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import get_language
@@ -26,6 +29,13 @@ def validate_zone(zone: str) -> None:
         check_zone(zone)
     except Refused as refusal:
         raise ValidationError(refusal.message) from None
+
+
+class ReadableJSON(DjangoJSONEncoder):
+    """JSON that people can read: Chinese stays Chinese."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"ensure_ascii": False})
 
 
 class Party(models.Model):
@@ -149,7 +159,7 @@ class ContractVersion(models.Model):
     contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="versions")
     number = models.PositiveIntegerField(_("version"))
     starts_on = models.DateField(_("in force from"))
-    agreement = models.JSONField(_("agreement"), help_text=_("The engine's form; see docs/rating.md."))
+    agreement = models.JSONField(_("agreement"), encoder=ReadableJSON, help_text=_("The engine's form; see docs/rating.md."))
     signed_at = models.DateTimeField(_("signed"), null=True, blank=True, editable=False)
     signed_by = models.CharField(_("signed by"), max_length=150, blank=True, editable=False)
     reason = models.CharField(_("why"), max_length=300, blank=True)

@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField(verbose_name='version')),
                 ('starts_on', models.DateField(verbose_name='in force from')),
-                ('agreement', models.JSONField(help_text="The engine's form; see docs/rating.md.", verbose_name='agreement')),
+                ('agreement', models.JSONField(encoder=tenants.models.ReadableJSON, help_text="The engine's form; see docs/rating.md.", verbose_name='agreement')),
                 ('signed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='signed')),
                 ('signed_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='signed by')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='why')),

@@ -22,7 +22,6 @@ from usage.models import Source
 from usage.simulation import PRESETS, SimulatedCall, calls
 
 SEED = 2026
-MONTHS = 3
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,10 @@ class Customer:
             return int(cursor.fetchone()[0])
 
 
-def full_months(today: date) -> list[Period]:
-    """Return the last three full calendar months, the latest last."""
+def full_months(today: date, how_many: int) -> list[Period]:
+    """Return the last full calendar months, the latest last."""
     first = today.replace(day=1)
-    return [period_containing(add_months(first, -back)) for back in range(MONTHS, 0, -1)]
+    return [period_containing(add_months(first, -back)) for back in range(how_many, 0, -1)]
 
 
 def make_vendor(now: datetime, months: list[Period], password: str) -> list[Customer]:
