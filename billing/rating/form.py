@@ -229,6 +229,8 @@ def _discriminated(members: list[Any]) -> Reader:
     def read_kind(document: Json, pointer: str) -> Any:
         if shorthand is not None and isinstance(document, (str, int)):
             return shorthand(decimal_of(document, pointer))
+        if shorthand is not None and not isinstance(document, Mapping):
+            raise InvalidTerms('Write a price as a string, such as "0.15", or an object with "kind".', pointer=pointer)
         kind = document.get("kind") if isinstance(document, Mapping) else None
         if kind not in by_kind:
             raise InvalidTerms(f'Write "kind" as one of: {", ".join(by_kind)}.', pointer=f"{pointer}/kind")
