@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -20,6 +21,7 @@ def no_such_api(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="home"),
+    path("favicon.ico", RedirectView.as_view(url=static("huadan/icon.svg"))),
     *usage_api.urlpatterns,
     path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),

@@ -1,8 +1,10 @@
-"""Huadan's own format: JSON, one object or an array, in the fields of ``CallRecord``."""
+"""Huadan's own format: JSON, one object or an array, or one object a line (NDJSON), in the fields of ``CallRecord``."""
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import msgspec
 
@@ -10,15 +12,27 @@ from billing.errors import Refused
 from usage.formats.record import CallRecord, Decoded, Fault
 
 MAX_RECORDS = 5000
-KEPT_BYTES = 64 * 1024
-POINTER = re.compile(r" - at `\$(.*)`\Z")
+KEPT_BYTES = 256 * 1024
+POINTER = re.compile(r" - at `\$(.*)`\Z", re.DOTALL)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _whole = msgspec.json.Decoder(list[CallRecord])
 _parts = msgspec.json.Decoder(list[msgspec.Raw])
 _one = msgspec.json.Decoder(CallRecord)
+_any = msgspec.json.Decoder()
 
 
 class UnreadableBody(Refused):
     """The body as a whole cannot be read; nothing of it was stored."""
+
+    def as_fault(self) -> Fault:
+        """Return the refusal as the fault of one record."""
+        return Fault(self.code, self.message, self.pointer)
+
+
+class TooManyRecords(UnreadableBody):
+    """The body has more records than one request may carry."""
+
+    status = 413
 
 
 def decode(body: bytes) -> list[Decoded]:
@@ -26,29 +40,93 @@ def decode(body: bytes) -> list[Decoded]:
 
     Raises UnreadableBody when the body is no JSON array or object, or has too many records.
     """
-    if body.lstrip()[:1] == b"{":
-        return [_decode_one(body)]
     try:
+        if body.lstrip()[:1] == b"{":
+            _any.decode(body)
+            return [decode_one(body)]
         raws = _parts.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableBody("not_json", f"The body is not a JSON array of call records: {error}.") from None
-    if len(raws) > MAX_RECORDS:
-        raise UnreadableBody("too_many_records", f"Send at most {MAX_RECORDS} records at once; these are {len(raws)}.")
+    except UNREADABLE as error:
+        raise UnreadableBody("not_json", f"The body is no JSON object or array of call records: {error}.") from None
+    refuse_too_many(len(raws))
     try:
         records = _whole.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return [_decode_one(bytes(raw)) for raw in raws]  # one is wrong: find out which, and take the others
-    return [
-        Decoded(raw=bytes(raw), record=record, call_id=record.call_id) for raw, record in zip(raws, records, strict=True)
-    ]
+        repeated = may_repeat_names(body, _any.decode(body))
+    except UNREADABLE:
+        repeated = True  # one is wrong: find out which, and take the others
+    if repeated:
+        return [decode_one(bytes(raw)) for raw in raws]
+    return [Decoded(raw=raw, record=record, call_id=record.call_id) for raw, record in zip(raws, records, strict=True)]
 
 
-def _decode_one(raw: bytes) -> Decoded:
+def decode_lines(body: bytes) -> list[Decoded]:
+    """Read NDJSON: one record a line, blank lines ignored. Raises UnreadableBody when there are too many."""
+    lines = [line for line in body.split(b"\n") if not line.isspace() and line]
+    refuse_too_many(len(lines))
+    joined = b"[" + b",".join(lines) + b"]"
+    try:
+        records = _whole.decode(joined)
+        if len(records) == len(lines) and not may_repeat_names(joined, _any.decode(joined)):
+            return [
+                Decoded(raw=line, record=record, call_id=record.call_id)
+                for line, record in zip(lines, records, strict=True)
+            ]
+    except UNREADABLE:
+        pass
+    return [decode_one(line) for line in lines]
+
+
+def refuse_too_many(count: int) -> None:
+    """Raise TooManyRecords beyond the bound of one request."""
+    if count > MAX_RECORDS:
+        raise TooManyRecords("too_many_records", f"Send at most {MAX_RECORDS} records at once; these are {count}.")
+
+
+def may_repeat_names(body: bytes, parsed: Any) -> bool:
+    """Tell whether an object may name a field twice: there are not as many colons after names as fields.
+
+    The decoders keep the last of two; a sender that says two things must be asked. Counting is quick and errs on the
+    careful side: a text that holds `":` is looked at again, record by record.
+    """
+    if b" :" in body or b"\t:" in body or b"\n:" in body or b"\r:" in body:
+        return True
+    fields = 0
+    for each in parsed if type(parsed) is list else [parsed]:
+        if type(each) is dict:
+            fields += len(each)
+            for name in ("counters", "labels"):
+                inner = each.get(name)
+                if type(inner) is dict:
+                    fields += len(inner)
+    return body.count(b'":') != fields
+
+
+def decode_one(raw: bytes) -> Decoded:
+    """Read one record; what does not fit becomes a fault with a pointer."""
     try:
         record = _one.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if may_repeat_names(raw, _any.decode(raw)):
+            json.loads(raw, object_pairs_hook=_refuse_repeated)
+    except _Repeated as repeated:
+        fault = Fault("duplicate_key", f"The field “{repeated.name}” occurs twice in one object.", f"/{repeated.name}")
+        return Decoded(raw=raw[:KEPT_BYTES], fault=fault, call_id=_call_id(raw))
+    except (*UNREADABLE, ValueError) as error:
         return Decoded(raw=raw[:KEPT_BYTES], fault=fault_of(error), call_id=_call_id(raw))
     return Decoded(raw=raw, record=record, call_id=record.call_id)
+
+
+class _Repeated(Exception):  # noqa: N818 - never leaves this file
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name[:40]
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Repeated(name)
+        found[name] = value
+    return found
 
 
 def fault_of(error: Exception) -> Fault:
@@ -56,13 +134,13 @@ def fault_of(error: Exception) -> Fault:
     text = str(error)
     found = POINTER.search(text)
     path = re.sub(r"\[(\.\.\.|\d+)\]", r"/\1", found.group(1)).replace(".", "/").replace("[/", "/") if found else ""
-    return Fault("invalid_record", POINTER.sub("", text) + ".", path.replace("///", "/*"))
+    return Fault("invalid_record", POINTER.sub("", text)[:500] + ".", path.replace("///", "/*")[:200])
 
 
 def _call_id(raw: bytes) -> str:
     try:
-        found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = _any.decode(raw)
+    except UNREADABLE:
         return ""
     call_id = found.get("call_id") if isinstance(found, dict) else None
     return call_id[:128].replace("\x00", "") if isinstance(call_id, str) else ""

@@ -16,6 +16,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400_000)]
 MAX_AHEAD = timedelta(minutes=5)
 MAX_COUNTER = Decimal(10) ** 15
+COUNTER_DECIMALS = 6
 
 
 class CallRecord(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
@@ -74,17 +75,25 @@ class Fault(msgspec.Struct, frozen=True):
     pointer: str = ""
 
 
-class Decoded(msgspec.Struct, frozen=True, kw_only=True):
+class Unfit(ValueError):  # noqa: N818 - named for what it says of a record
+    """A record that cannot be read; carries the fault."""
+
+    def __init__(self, code: str, detail: str, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.fault = Fault(code, detail, pointer)
+
+
+class Decoded(msgspec.Struct, kw_only=True, gc=False):
     """One record of a delivery: what was understood, or the fault; ``raw`` as it came; ``flags`` what was odd."""
 
-    raw: bytes
+    raw: bytes | msgspec.Raw
     record: CallRecord | None = None
     fault: Fault | None = None
     call_id: str = ""
     flags: Sequence[str] = ()
 
 
-def refusal_of(record: CallRecord, earliest: datetime, now: datetime) -> Fault | None:
+def refusal_of(record: CallRecord, earliest: datetime, now: datetime) -> Fault | None:  # noqa: C901, PLR0911 - a list of bounds
     """Return why a well-formed record cannot be true, or None.
 
     ``earliest`` bounds how far back a tenant may report; a call starts at most five minutes ahead of ``now``.
@@ -102,11 +111,15 @@ def refusal_of(record: CallRecord, earliest: datetime, now: datetime) -> Fault |
             return Fault("talk_without_answer", "There is talk time but no answered_at.", "/talk_ms")
     elif not record.started_at <= record.answered_at <= record.ended_at:
         return Fault("answered_outside", "answered_at is not between started_at and ended_at.", "/answered_at")
+    if record.transferred_at and not record.started_at <= record.transferred_at <= record.ended_at:
+        return Fault("transferred_outside", "transferred_at is not between started_at and ended_at.", "/transferred_at")
     if record.agent_ms > record.talked_ms:
         return Fault("agent_exceeds_talk", "agent_ms is more than the whole talk time.", "/agent_ms")
     for name, value in record.counters.items():
-        if not (value.is_finite() and abs(value) < MAX_COUNTER):
-            return Fault("counter_out_of_bounds", "A counter is a number below 10^15.", f"/counters/{name}")
+        if not (value.is_finite() and abs(value) < MAX_COUNTER and int(value.as_tuple().exponent) >= -COUNTER_DECIMALS):
+            return Fault(
+                "counter_out_of_bounds", "A counter is a number below 10^15 with 6 decimals.", f"/counters/{name}"
+            )
     if "\x00" in repr_of_texts(record):
         return Fault("nul_byte", "A text contains a NUL byte.", "")
     return None

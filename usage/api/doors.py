@@ -1,0 +1,201 @@
+"""The doors calls come in by: native, CloudEvents, and what switches and platforms post by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.errors import Refused
+from billing.health import free_disk_percent
+from tenants.api import TenantView
+from tenants.models import ApiKey
+from usage.api import schemas
+from usage.api.bodies import BytesParser, body_of_request, every_item, flag
+from usage.formats import reading
+from usage.formats.presets import PRESETS
+from usage.formats.record import Decoded
+from usage.ingestion import Outcome, Reporter, ingest_batch
+from usage.models import Source
+from usage.sources import rules_of, source_of
+
+ANY_BODY = {"application/json": OpenApiTypes.OBJECT}
+
+
+class DiskFull(Refused):
+    """There is too little room to promise anything; the sender keeps the record and tries again."""
+
+    status = 503
+
+
+class IngestView(TenantView):
+    """What the doors share: the tenant from the key, the source by its code, one clock reading."""
+
+    scope = ApiKey.INGEST
+    parser_classes = [BytesParser]
+
+    def take(self, source: Source, format_name: str, *, uuid: str = "", whole: bool = False) -> Outcome:
+        """Read the request's body in a format and store what is in it."""
+        refuse_when_full()
+        content_type = self.request.META.get("CONTENT_TYPE", "")
+        body = body_of_request(self.request)
+        decoded = reading.read(format_name, body, rules_of(source), content_type=content_type, uuid=uuid)
+        return self.store(source, decoded, format_name, whole=whole)
+
+    def store(self, source: Source, decoded: list[Decoded], format_name: str, *, whole: bool) -> Outcome:
+        """Store a delivery of the key's tenant."""
+        holder = self.holder
+        reporter = Reporter(
+            holder.tenant_id, holder.zone, holder.billing_day, holder.keep_numbers, holder.accept_days_back
+        )
+        return ingest_batch(reporter, source, decoded, format_name, datetime.now(UTC), whole=whole)
+
+    def source(self, code: str) -> Source:
+        """Find the key's tenant's source."""
+        return source_of(self.holder.tenant_id, code)
+
+
+class CallsView(IngestView):
+    """POST /api/v1/calls."""
+
+    @extend_schema(
+        operation_id="report_calls",
+        summary="Report calls",
+        description="One call record, or up to 5,000 as a JSON array, NDJSON or CSV with a header, plain, gzip or zstd, at "
+        "most 16 MiB unpacked. 200 means that they are stored; each call is stored once.",
+        tags=["calls"],
+        request={
+            "application/json": schemas.CallSerializer(many=True),
+            "application/x-ndjson": OpenApiTypes.STR,
+            "text/csv": OpenApiTypes.STR,
+        },
+        responses={200: schemas.OutcomeSerializer, **schemas.BODY_PROBLEMS},
+        parameters=[schemas.SOURCE, schemas.ITEMS, schemas.ATOMIC, schemas.IDEMPOTENCY],
+        examples=[
+            schemas.example("One answered call", [schemas.CALL]),
+            schemas.example("A call that nobody answered", schemas.NDJSON, "application/x-ndjson"),
+            schemas.example("A table", schemas.CSV, "text/csv"),
+            schemas.ANSWER,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Store the records of the body."""
+        every, whole = every_item(request), flag(request, "atomic")
+        source = self.source(request.query_params.get("source", ""))
+        outcome = self.take(source, reading.format_of(request.content_type or ""), whole=whole)
+        return Response(body_of(outcome, every_item=every))
+
+
+class EventsView(IngestView):
+    """POST /api/v1/events."""
+
+    @extend_schema(
+        operation_id="report_events",
+        summary="Report calls as CloudEvents",
+        description="CloudEvents 1.0, structured or batch; the data is a call record. Without data.call_id the event's id "
+        "is the call's.",
+        tags=["calls"],
+        request={
+            "application/cloudevents+json": schemas.EventSerializer,
+            "application/cloudevents-batch+json": schemas.EventSerializer(many=True),
+        },
+        responses={200: schemas.OutcomeSerializer, **schemas.BODY_PROBLEMS},
+        parameters=[schemas.SOURCE, schemas.ITEMS, schemas.ATOMIC, schemas.IDEMPOTENCY],
+        examples=[
+            schemas.example("One event", schemas.EVENT, "application/cloudevents+json"),
+            schemas.example("A batch", [schemas.EVENT], "application/cloudevents-batch+json"),
+            schemas.ANSWER,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Store the events' data."""
+        every, whole = every_item(request), flag(request, "atomic")
+        outcome = self.take(self.source(request.query_params.get("source", "")), reading.EVENTS, whole=whole)
+        return Response(body_of(outcome, every_item=every))
+
+
+class FreeswitchView(IngestView):
+    """POST /api/v1/cdr/freeswitch/<source>: the address to write into json_cdr.conf.xml."""
+
+    @extend_schema(
+        operation_id="report_freeswitch_cdr",
+        summary="Report a FreeSWITCH CDR (mod_json_cdr)",
+        description="Takes what mod_json_cdr posts: raw JSON, or `cdr=` percent-encoded or base64; lines of cdr_csv too. A "
+        "body that cannot be read is kept in quarantine and answered 200, so that the switch does not post it for ever.",
+        tags=["calls"],
+        request={**ANY_BODY, "application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
+        responses={200: schemas.OutcomeSerializer, **schemas.BODY_PROBLEMS},
+        parameters=[OpenApiParameter("uuid", str, description="The call's uuid, as mod_json_cdr appends it.")],
+        examples=[schemas.example("An answered call, shortened", schemas.CDR), schemas.ANSWER],
+    )
+    def post(self, request: Request, source: str) -> Response:
+        """Store the one record of the body."""
+        uuid = request.query_params.get("uuid", "").removeprefix("a_")
+        return Response(body_of(self.take(self.source(source), reading.FREESWITCH, uuid=uuid), every_item=True))
+
+
+class AsteriskView(IngestView):
+    """POST /api/v1/cdr/asterisk/<source>."""
+
+    @extend_schema(
+        operation_id="report_asterisk_cdr",
+        summary="Report lines of Asterisk's Master.csv or FreeSWITCH's cdr_csv",
+        description="Lines of 16 to 21 columns (Master.csv) or of the template “example” (cdr_csv), up to 5,000, plain, "
+        "gzip or zstd. Times are local; the zone is the uniqueid's, or the source's.",
+        tags=["calls"],
+        request={"text/csv": OpenApiTypes.STR, "text/plain": OpenApiTypes.STR},
+        responses={200: schemas.OutcomeSerializer, **schemas.BODY_PROBLEMS},
+        parameters=[schemas.ITEMS],
+        examples=[schemas.example("One line", schemas.MASTER, "text/csv"), schemas.ANSWER],
+    )
+    def post(self, request: Request, source: str) -> Response:
+        """Store the lines of the body."""
+        every = every_item(request)
+        return Response(body_of(self.take(self.source(source), reading.ASTERISK), every_item=every))
+
+
+class MappedView(IngestView):
+    """POST /api/v1/cdr/mapped/<source>."""
+
+    @extend_schema(
+        operation_id="report_mapped_cdr",
+        summary="Report what a platform posts by itself",
+        description="JSON, a form, or a table with a header, read by the mapping that the source states in the admin; "
+        f"presets: {', '.join(PRESETS)}. The answer is the acknowledgement that the sender wants.",
+        tags=["calls"],
+        request={**ANY_BODY, "application/x-www-form-urlencoded": OpenApiTypes.OBJECT, "text/csv": OpenApiTypes.STR},
+        responses={200: OpenApiTypes.OBJECT, **schemas.BODY_PROBLEMS},
+        examples=[schemas.example("Volcengine's callback, shortened", schemas.CALLBACK)],
+    )
+    def post(self, request: Request, source: str) -> Response:
+        """Store the records of the body and say what the sender wants to hear."""
+        found = self.source(source)
+        outcome = self.take(found, reading.MAPPED)
+        wanted = found.acknowledgement or PRESETS.get(found.preset, {}).get("acknowledgement")
+        return Response(wanted or body_of(outcome, every_item=True))
+
+
+def refuse_when_full() -> None:
+    """Raise DiskFull below the stated room, long before the database panics."""
+    if free_disk_percent() < settings.ENVIRONMENT.minimum_free_disk_percent:
+        raise DiskFull("disk_full", "The disk is nearly full; nothing was stored; keep the record and try again.")
+
+
+def body_of(outcome: Outcome, *, every_item: bool) -> dict[str, Any]:
+    """Build the answer's body from an outcome."""
+    counts = {
+        f"{name}{'' if name in {'accepted', 'rejected'} else 's'}": outcome.count(name)
+        for name in ("accepted", "duplicate", "conflict", "rejected")
+    }
+    items = []
+    for item in outcome.items if every_item else outcome.exceptions:
+        told = {"index": item.index, "call_id": item.call_id, "outcome": item.outcome}
+        if item.fault:
+            told |= {"code": item.fault.code, "detail": item.fault.detail, "pointer": item.fault.pointer}
+        items.append(told)
+    return {"batch": outcome.batch_id, "received": outcome.received, **counts, "items": items}

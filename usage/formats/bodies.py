@@ -1,0 +1,84 @@
+"""Bodies as they travel: unpacked within bounds, however small a bomb looks."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+
+import zstandard
+
+from billing.errors import Refused
+
+MAX_BYTES = 16 * 1024 * 1024
+ZSTD_STEP = 256  # bytes at a time: a block of 4 bytes may unpack to 128 KiB
+
+
+class BodyTooLarge(Refused):
+    """The body is larger than a request may be, before or after unpacking."""
+
+    status = 413
+
+
+class UnknownEncoding(Refused):
+    """The body is packed in a way nobody here unpacks."""
+
+    status = 415
+
+
+class BrokenEncoding(Refused):
+    """The body is not what its Content-Encoding says."""
+
+
+def unpack(body: bytes, encoding: str) -> bytes:
+    """Return a body without its content encoding; at most 16 MiB are ever unpacked.
+
+    Raises BodyTooLarge, UnknownEncoding, or BrokenEncoding for a body that is not what its header says.
+    """
+    if len(body) > MAX_BYTES:
+        raise _too_large()
+    for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+        if name in {"gzip", "x-gzip"}:
+            body = _gunzip(body)
+        elif name == "zstd":
+            body = _unzstd(body)
+        elif name != "identity":
+            raise UnknownEncoding("unknown_encoding", f"Content-Encoding “{name[:20]}” is not known; use gzip or zstd.")
+    return body
+
+
+def _gunzip(body: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+            found = packed.read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error):
+        raise BrokenEncoding("broken_encoding", "The body is not gzip, or is cut short.") from None
+    if len(found) > MAX_BYTES:
+        raise _too_large()
+    return found
+
+
+def _unzstd(body: bytes) -> bytes:
+    # A frame may ask for gigabytes of window; 16 MiB is more than any honest body needs.
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BYTES)
+    found, at = bytearray(), 0
+    try:
+        while at < len(body):
+            frame = unpacker.decompressobj()
+            while at < len(body) and not frame.eof:
+                found += frame.decompress(body[at : at + ZSTD_STEP])
+                at += ZSTD_STEP
+                if len(found) > MAX_BYTES:
+                    raise _too_large()
+            if not frame.eof:
+                break
+            at = min(at, len(body)) - len(frame.unused_data)
+    except zstandard.ZstdError:
+        raise BrokenEncoding("broken_encoding", "The body is not zstd.") from None
+    if at != len(body):
+        raise BrokenEncoding("broken_encoding", "The body is cut short: its zstd frame does not end.")
+    return bytes(found)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge("body_too_large", "The body is larger than 16 MiB; send it in parts.")

@@ -1,0 +1,264 @@
+"""Records of any JSON, form or CSV sender, by a mapping that says which path feeds which field.
+
+A mapping, over a preset or alone (docs/api.md has examples):
+
+``records``   path to the list of records, "" when the body is the record or a list of them
+``skip``      {"path", "in"}: records that are no calls yet (a ringing event), acknowledged and not stored
+``answered``  {"path", "in"} or {"path", "above"}: who says that somebody answered; absent, answered_at says it
+``zone``      zone of local times; absent, the source's
+``fields``    field → rule; a rule is a path, or {"path", "as", "unit", "values", "otherwise", "negate", "constant"}
+``labels``, ``counters``   name → rule
+
+A path is dotted, with [0] for a place in a list; several paths are tried in order. ``as`` reads an instant: s, ms, us
+(since 1970), rfc2822, text (RFC 3339, or a local time), or a strptime pattern with a %. ``unit`` (s, ms, us) is what a
+duration counts: talk, duration (of the whole call), reported, agent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from usage.formats import clocks
+from usage.formats.native import KEPT_BYTES, UNREADABLE, fault_of, refuse_too_many
+from usage.formats.presets import PRESETS
+from usage.formats.record import CallRecord, Decoded, Fault, Unfit
+from usage.formats.rules import SourceRules
+from usage.formats.table import read_rows
+
+INSTANTS = ("started_at", "answered_at", "ended_at", "transferred_at")
+DURATIONS = ("talk", "duration", "reported", "agent")
+TEXTS = ("call_id", "leg", "direction", "caller", "callee", "hangup_cause", "region", "robot", "line", "language")
+FIELDS = frozenset({*INSTANTS, *DURATIONS, *TEXTS, "modules"})
+RULE = frozenset({"path", "as", "unit", "values", "otherwise", "negate", "constant", "zone"})
+MILLISECONDS = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001")}
+LONGEST = timedelta(days=7)
+STEP = re.compile(r"[^.\[\]]+")
+SECONDS = re.compile(r"\s*(-?\d{1,12}(?:\.\d{1,9})?)\s*(?:s|秒|sec|seconds)?\s*\Z", re.ASCII)
+Mapped = Mapping[str, Any]
+
+
+def mapping_of(rules: SourceRules) -> dict[str, Any]:
+    """Return a source's mapping: what it states itself over what its preset says."""
+    base = PRESETS.get(rules.preset, {}).get("mapping", {})
+    merged = {**base, **rules.mapping}
+    for group in ("fields", "labels", "counters"):
+        merged[group] = {**base.get(group, {}), **rules.mapping.get(group, {})}
+    return merged
+
+
+def decode(body: bytes, content_type: str, rules: SourceRules) -> list[Decoded]:
+    """Read whatever the sender posts; a body that cannot be parsed is one fault that keeps it as it came."""
+    mapping = mapping_of(rules)
+    try:
+        documents = _documents(body, content_type, str(mapping.get("records", "")))
+    except Unfit as unfit:
+        return [Decoded(raw=body[:KEPT_BYTES], fault=unfit.fault)]
+    refuse_too_many(len(documents))
+    zone = str(mapping.get("zone") or rules.zone)
+    return [_decode_one(document, mapping, zone) for document in documents if not _skipped(document, mapping)]
+
+
+def _documents(body: bytes, content_type: str, path: str) -> list[Any]:
+    """Tell JSON, NDJSON, a form and a table with a header apart by their look, and the form by its type."""
+    content = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if content[:1] in {b"{", b"["}:
+        try:
+            return _listed(msgspec.json.decode(content.decode("utf-8", "replace")), path)
+        except UNREADABLE as error:
+            try:
+                return [msgspec.json.decode(line) for line in content.split(b"\n") if line.strip()]
+            except UNREADABLE:
+                raise Unfit("unreadable", f"The body is not JSON: {error}.") from None
+    if "form-urlencoded" in content_type:
+        try:
+            return [dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1000))]
+        except ValueError:
+            raise Unfit("unreadable", "The form has more than 1,000 fields.") from None
+    rows = read_rows(content)
+    if len(rows) < 2 or len(rows[0][0]) < 2:
+        raise Unfit("unreadable", "The body is neither JSON, nor a form, nor a table with a header.")
+    header = rows[0][0]
+    return [dict(zip(header, row, strict=False)) for row, _ in rows[1:]]
+
+
+def _listed(document: Any, path: str) -> list[Any]:
+    found = find(document, path) if path else document
+    if found is None:
+        found = document  # one record of a list, as quarantine keeps it
+    return found if isinstance(found, list) else [found]
+
+
+def find(document: Any, path: str) -> Any:
+    """Follow a dotted path with [n] into a document; None where it leads nowhere."""
+    if isinstance(document, dict) and path in document:
+        return document[path]
+    for step in STEP.findall(path.removeprefix("$")):
+        if isinstance(document, dict):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isdecimal() and len(step) < 6 and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return None
+    return document
+
+
+def _decode_one(document: Any, mapping: Mapped, zone: str) -> Decoded:
+    raw = msgspec.json.encode(document)[:KEPT_BYTES]
+    if not isinstance(document, dict):
+        return Decoded(raw=raw, fault=Fault("unreadable", "The record is no object."))
+    call_id = ""
+    try:
+        fields, flags = _fields_of(document, mapping, zone)
+        call_id = fields["call_id"][:128].replace("\x00", "")
+        record = msgspec.convert(fields, CallRecord)
+    except Unfit as unfit:
+        return Decoded(raw=raw, fault=unfit.fault, call_id=call_id)
+    except msgspec.ValidationError as error:
+        return Decoded(raw=raw, fault=fault_of(error), call_id=call_id)
+    return Decoded(raw=raw, record=record, call_id=record.call_id, flags=flags)
+
+
+def _skipped(document: Any, mapping: Mapped) -> bool:
+    rule = mapping.get("skip")
+    return bool(rule) and isinstance(document, dict) and _value(document, rule) in rule.get("in", ())
+
+
+def _fields_of(document: Mapped, mapping: Mapped, zone: str) -> tuple[dict[str, Any], list[str]]:
+    rules: Mapped = mapping.get("fields", {})
+    fields: dict[str, Any] = {name: text for name in TEXTS if name in rules and (text := _text(document, rules[name]))}
+    fields.setdefault("call_id", "")
+    fields.setdefault("direction", "outbound")
+    times: dict[str, datetime | None] = {
+        name: _instant(document, rules[name], zone, name) for name in INSTANTS if name in rules
+    }
+    spans = {name: _milliseconds(document, rules[name], name) for name in DURATIONS if name in rules}
+    timed, flags = _timed(times, spans, _is_answered(document, mapping))
+    if "modules" in rules:
+        found = find(document, str(_paths(rules["modules"])[0]))
+        fields["modules"] = found if isinstance(found, list) else [part for part in str(found or "").split(",") if part]
+    labels = {name: _text(document, rule)[:256] for name, rule in mapping.get("labels", {}).items()}
+    counters = {name: _number(document, rule, name) for name, rule in mapping.get("counters", {}).items()}
+    return fields | timed | {
+        "labels": {name: value for name, value in labels.items() if value},
+        "counters": {name: value for name, value in counters.items() if value is not None},
+    }, flags
+
+
+def _timed(
+    times: Mapping[str, datetime | None], spans: Mapping[str, int | None], answered: bool | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Complete the times of a call from what its sender tells, and say what was odd."""
+    start, end = _start_and_end(times, spans)
+    answer, talk = times.get("answered_at"), spans.get("talk")
+    flags = []
+    if answered is None:
+        answered = answer is not None or bool(talk)
+    if not answered:
+        answer, talk = None, None
+    elif answer is None:
+        answer = max(start, end - _span(talk))
+    if answer is not None and answer < start <= end:
+        start, flags = answer, ["start_after_answer"]
+    fields: dict[str, Any] = {"started_at": start, "answered_at": answer, "ended_at": end}
+    fields |= {"transferred_at": times.get("transferred_at"), "agent_ms": spans.get("agent") or 0, "talk_ms": talk}
+    reported = spans.get("reported", spans.get("talk"))
+    return fields | ({} if reported is None else {"reported_seconds": (reported + 999) // 1000}), flags
+
+
+def _start_and_end(times: Mapping[str, datetime | None], spans: Mapping[str, int | None]) -> tuple[datetime, datetime]:
+    """Return both; one that is missing follows from the other and a duration. Raises Unfit without any."""
+    start, answer, end = (times.get(name) for name in INSTANTS[:3])
+    talk, duration = spans.get("talk"), spans.get("duration")
+    if start is None:
+        start = answer or (end - _span(talk if duration is None else duration) if end else None)
+    if start is None:
+        raise Unfit("no_start", "The record says no time; the mapping must name one.", "/started_at")
+    if end is None:
+        end = start + _span(duration) if duration is not None else (answer or start) + _span(talk)
+    return start, end
+
+
+def _span(milliseconds: int | None) -> timedelta:
+    return min(timedelta(milliseconds=min(milliseconds or 0, 10**12)), LONGEST)
+
+
+def _is_answered(document: Mapped, mapping: Mapped) -> bool | None:
+    rule = mapping.get("answered")
+    if not rule:
+        return None
+    value = _value(document, rule)
+    if "above" in rule:
+        found = SECONDS.match(value)
+        return bool(found) and Decimal(found[1]) > Decimal(str(rule["above"])) if found else False
+    return value in [str(each) for each in rule.get("in", ())]
+
+
+# -- one value --------------------------------------------------------------------------------------------------------
+
+
+def _paths(rule: Any) -> Sequence[Any]:
+    path = rule.get("path", "") if isinstance(rule, dict) else rule
+    return path if isinstance(path, list) else [path]
+
+
+def _value(document: Mapped, rule: Any) -> str:
+    """Return the first value of a rule's paths that is not empty, as text; the constant, or nothing."""
+    for path in _paths(rule):
+        found = find(document, str(path)) if path else None
+        if isinstance(found, bool):
+            return "true" if found else "false"
+        if isinstance(found, str | int | float) and found != "":
+            return str(found)
+    return str(rule.get("constant", "")) if isinstance(rule, dict) else ""
+
+
+def _text(document: Mapped, rule: Any) -> str:
+    value = _value(document, rule)
+    if isinstance(rule, dict):
+        if "values" in rule or "otherwise" in rule:
+            value = str(rule.get("values", {}).get(value, rule.get("otherwise", value)))
+        if rule.get("negate") and value:
+            value = value[1:] if value.startswith("-") else f"-{value}"
+    return value
+
+
+def _instant(document: Mapped, rule: Any, zone: str, name: str) -> datetime | None:
+    value = _value(document, rule).strip()
+    written = rule.get("as", "text") if isinstance(rule, dict) else "text"
+    if value in {"", "0", "-1"}:
+        return None
+    zone = str(rule.get("zone") or zone) if isinstance(rule, dict) else zone
+    try:
+        if written in clocks.MICROSECONDS:
+            return clocks.from_epoch(value, written)
+        if written == "rfc2822":
+            return clocks.from_rfc2822(value)
+        return clocks.from_pattern(value, written, zone) if "%" in written else clocks.from_text(value, zone)
+    except Unfit as unfit:
+        raise Unfit(unfit.fault.code, unfit.fault.detail, f"/{name}") from None
+
+
+def _milliseconds(document: Mapped, rule: Any, name: str) -> int | None:
+    value = _value(document, rule)
+    if not value:
+        return None
+    found = SECONDS.match(value)
+    if not found:
+        raise Unfit("not_a_duration", f"“{value[:40]}” is no duration.", f"/{name}")
+    unit = rule.get("unit", "s") if isinstance(rule, dict) else "s"
+    return max(int(Decimal(found[1]) * MILLISECONDS.get(unit, Decimal(1000))), 0)
+
+
+def _number(document: Mapped, rule: Any, name: str) -> Decimal | None:
+    value = _value(document, rule)
+    try:
+        return Decimal(value) if value else None
+    except InvalidOperation:
+        raise Unfit("not_a_number", f"“{value[:40]}” is no number.", f"/counters/{name}") from None

@@ -1,0 +1,50 @@
+"""Choose the format that reads a delivery; the same choice for the doors, the importer and the replay."""
+
+from __future__ import annotations
+
+from usage.formats import cloudevents, freeswitch, mapped, native, switchlines, table
+from usage.formats.native import UnreadableBody
+from usage.formats.record import Decoded
+from usage.formats.rules import SourceRules, apply_rules
+
+NATIVE, NDJSON, CSV, EVENTS = "native", "ndjson", "csv", "cloudevents"
+FREESWITCH, ASTERISK, MAPPED = "freeswitch", "asterisk", "mapped"
+FORMATS = (NATIVE, NDJSON, CSV, EVENTS, FREESWITCH, ASTERISK, MAPPED)
+BY_TYPE = {
+    "application/x-ndjson": NDJSON,
+    "application/ndjson": NDJSON,
+    "application/jsonl": NDJSON,
+    "application/x-jsonlines": NDJSON,
+    "text/csv": CSV,
+    "application/cloudevents+json": EVENTS,
+    "application/cloudevents-batch+json": EVENTS,
+}
+
+
+def format_of(content_type: str) -> str:
+    """Return the native format that a Content-Type names; JSON when it names none."""
+    return BY_TYPE.get(content_type.partition(";")[0].strip().lower(), NATIVE)
+
+
+def read(format_name: str, body: bytes, rules: SourceRules, *, content_type: str = "", uuid: str = "") -> list[Decoded]:
+    """Read a delivery, then apply the source's rules for numbers and legs.
+
+    Raises UnreadableBody where nothing of the body can be read and its sender will look at the answer.
+    """
+    return apply_rules(_read(format_name, body, rules, content_type, uuid), rules)
+
+
+def _read(format_name: str, body: bytes, rules: SourceRules, content_type: str, uuid: str) -> list[Decoded]:
+    if format_name == FREESWITCH:
+        if body.lstrip()[:1] == b'"':
+            return switchlines.decode(body, rules)  # a line of cdr_csv
+        return [freeswitch.decode(body, uuid, rules.variables)]
+    if format_name == MAPPED:
+        return mapped.decode(body, content_type, rules)
+    if not body.strip():
+        raise UnreadableBody("empty_body", "The body is empty.")
+    if format_name == ASTERISK:
+        return switchlines.decode(body, rules)
+    return {NATIVE: native.decode, NDJSON: native.decode_lines, CSV: table.decode, EVENTS: cloudevents.decode}[
+        format_name
+    ](body)

@@ -1,0 +1,130 @@
+"""Native records as CSV: a header of native fields, ``counters.NAME`` and ``labels.NAME`` for what has names.
+
+Empty cells are absent; lists are joined by commas. RFC 4180, UTF-8, with or without a byte order mark.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import msgspec
+
+from usage.formats.native import KEPT_BYTES, UnreadableBody, fault_of, refuse_too_many
+from usage.formats.record import CallRecord, Decoded, Unfit
+
+FIELDS = frozenset(CallRecord.__struct_fields__) - {"counters", "labels"}
+WHOLE = frozenset({"talk_ms", "reported_seconds", "agent_ms"})
+REQUIRED = frozenset({"call_id", "direction", "started_at", "ended_at"})
+MAX_CELL = 64 * 1024
+csv.field_size_limit(MAX_CELL)
+
+
+def decode(body: bytes) -> list[Decoded]:
+    """Read a table of call records; a row that does not fit becomes a fault.
+
+    Raises UnreadableBody when the header is missing or names a column that is not a native field.
+    """
+    rows = read_rows(body)
+    if not rows:
+        raise UnreadableBody("no_header", "The table is empty; its first line names the columns.")
+    (header, head), *records = rows
+    _check_header(header)
+    refuse_too_many(len(records))
+    return [_decode_row(header, head, row, line) for row, line in records]
+
+
+def read_rows(body: bytes) -> list[tuple[list[str], str]]:
+    """Split a body into rows, each with its text, blank ones dropped; broken UTF-8 becomes U+FFFD, NUL stays.
+
+    A row that the csv module cannot read (a cell beyond 64 KiB) is one row with one cell.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    source = _Lines(text)
+    reader = csv.reader(source, strict=False)
+    rows: list[tuple[list[str], str]] = []
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            row = [""]
+        line = source.taken()
+        if row and line.strip():
+            rows.append(([cell.strip() for cell in row], line))
+    return rows
+
+
+class _Lines:
+    """The lines of a text, remembering those that the reader took for one row."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self._taken: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._lines.readline()
+        if not line:
+            raise StopIteration
+        self._taken.append(line)
+        return line
+
+    def taken(self) -> str:
+        text = "".join(self._taken).rstrip("\r\n")
+        self._taken.clear()
+        return text
+
+
+def _check_header(header: list[str]) -> None:
+    unknown = [name for name in header if name not in FIELDS and not name.startswith(("counters.", "labels."))]
+    if unknown:
+        raise UnreadableBody("unknown_column", f"There is no field “{unknown[0][:40]}”.", pointer=f"/{unknown[0][:40]}")
+    if len(set(header)) < len(header):
+        raise UnreadableBody("duplicate_column", "A column occurs twice in the header.")
+    if missing := sorted(REQUIRED - set(header)):
+        raise UnreadableBody("missing_column", f"The column {missing[0]} is missing.", pointer=f"/{missing[0]}")
+
+
+def _decode_row(header: list[str], head: str, row: list[str], line: str) -> Decoded:
+    raw = f"{head}\n{line}".encode()[:KEPT_BYTES]
+    call_id = ""
+    try:
+        fields = _fields_of(header, row)
+        call_id = str(fields.get("call_id", ""))[:128]
+        record = msgspec.convert(fields, CallRecord)
+    except Unfit as unfit:
+        return Decoded(raw=raw, fault=unfit.fault, call_id=call_id)
+    except msgspec.ValidationError as error:
+        return Decoded(raw=raw, fault=fault_of(error), call_id=call_id)
+    return Decoded(raw=raw, record=record, call_id=record.call_id)
+
+
+def _fields_of(header: list[str], row: list[str]) -> dict[str, Any]:
+    if len(row) != len(header):
+        raise Unfit("wrong_columns", f"The row has {len(row)} cells, the header {len(header)}.")
+    fields: dict[str, Any] = {}
+    for name, cell in zip(header, row, strict=True):
+        if not cell:
+            continue
+        group, _, inner = name.partition(".")
+        if inner:
+            fields.setdefault(group, {})[inner] = cell
+        elif name == "modules":
+            fields[name] = [code.strip() for code in cell.split(",") if code.strip()]
+        elif name in WHOLE:
+            fields[name] = whole_number(cell, name)
+        else:
+            fields[name] = cell
+    return fields
+
+
+def whole_number(text: str, name: str) -> int:
+    """Read a whole number of a cell. Raises Unfit with the column's name."""
+    if text.lstrip("-").isascii() and text.lstrip("-").isdigit() and len(text) < 19:
+        return int(text)
+    raise Unfit("not_a_number", f"{name} is not a whole number.", f"/{name}")
