@@ -21,7 +21,7 @@ from billing.money import decimals_of
 Language = Literal["zh", "en"]
 
 MINUS = "\N{MINUS SIGN}"
-# The words for a rate are kept in one place, so that the PDF, the mail and the page never differ.
+# (zh, en); one table for the PDF, the mail and the page, so that they never differ.
 _LABELS: dict[str, tuple[str, str]] = {
     "invoice": ("账单", "Invoice"),
     "credit_note": ("红字账单", "Credit note"),
@@ -62,18 +62,13 @@ _LABELS: dict[str, tuple[str, str]] = {
     "unit_price": ("单价", "Unit price"),
     "tax_rate": ("税率", "Tax"),
     "amount": ("金额", "Amount"),
-    "subtotal": ("小计", "Subtotal"),
-    "net": ("不含税金额", "Net amount"),
     "net_at": ("不含税金额（税率 {rate}）", "Net at {rate}"),
     "tax_at": ("税额（税率 {rate}）", "Tax at {rate}"),
     "tax_included_at": ("其中税额（税率 {rate}）", "Of which tax at {rate}"),
-    "tax_exempt": ("免税", "Exempt from tax"),
-    "tax": ("税额", "Tax"),
     "total": ("价税合计", "Total"),
     "in_words": ("大写", "In words"),
     "lines": ("账单明细", "What you pay for"),
     "paragraph": ("合同第 {reference} 条", "Contract § {reference}"),
-    "clause": ("计费条款", "Clause"),
     "from_period": ("补计 {period}", "For {period}"),
     "version_n": ("第 {number} 版", "version {number}"),
     "how_computed": ("计费规则", "How this bill was computed"),
@@ -96,7 +91,6 @@ _LABELS: dict[str, tuple[str, str]] = {
     "not_a_tax_invoice_short": ("本账单不是发票", "This is not a Chinese tax invoice"),
     "not_covered": ("未计费用量", "Usage not charged"),
     "page_of": ("第 {page} 页，共 {pages} 页", "Page {page} of {pages}"),
-    "usage": ("本期用量", "Usage in this period"),
     "usage_by_day": ("每日用量", "Usage by day"),
     "calls": ("呼叫次数", "Calls"),
     "answered": ("接通", "Answered"),
@@ -134,8 +128,6 @@ _LABELS: dict[str, tuple[str, str]] = {
     "downloads": ("下载", "Downloads"),
     "particulars": ("账单信息", "Particulars"),
     "skip": ("跳到明细", "Skip to the lines"),
-    "explanation": ("计费说明", "Explanation"),
-    "steps": ("计算过程", "The arithmetic"),
     "line_evidence": (
         "{calls} 次呼叫，通话 {talk}，计费 {billed}",
         "{calls} calls, {talk} of talk time, {billed} billed",
@@ -150,7 +142,6 @@ _LABELS: dict[str, tuple[str, str]] = {
         "Bar chart of billed minutes per day, {days} days.",
     ),
     "show_figures": ("显示数据", "Show the figures"),
-    "tiers": ("阶梯", "Tiers"),
     "charges": ("费用小计", "Charges"),
     "by_region": ("地区", "region"),
     "by_band": ("时段", "band"),

@@ -44,7 +44,11 @@ def read(html):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_shows_every_amount_explanation_and_the_total_in_words(language):
-    text = "".join(read(render_page(documents.invoice(language), links=LINKS)).texts)
+    html = render_page(documents.invoice(language), links=LINKS)
+    amounts = [line["amount"] for line in documents.believable_lines()]
+    shown = re.findall(r'amount-cell">([^<]+)<', html)
+    assert [cell.replace(",", "").replace("−", "-") for cell in shown] == amounts
+    text = "".join(read(html).texts)
     for amount in ("150.00", "480.00", "108.00", "8,111.22", "−500.00", "−760.00", "10,000.00", "540.00", "9,540.00"):
         assert amount in text
     for both in documents.EXPLAINED.values():
