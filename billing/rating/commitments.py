@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from billing.rating.bill import Line, Reached, Step
@@ -65,7 +66,7 @@ def cap_lines(ledger: Ledger, totals: Totals) -> tuple[list[Line], list[Reached]
         segment, item = held[-1]
         buckets = _buckets(ledger, held)
         most = _amount_steps(ledger, held, prorated=segment.agreement.policies.prorate_cap)
-        printed = sum((Fraction(ledger.printed[bucket]) for bucket in buckets), ZERO)
+        printed = sum((Fraction(ledger.printed.get(bucket, Decimal(0))) for bucket in buckets), ZERO)
         before = _to_date(totals, item.code) if item.every != "month" else ZERO
         above = printed - max(run(most) - before, ZERO)
         if item.every != "month":

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
+from operator import attrgetter
 
 from billing.rating.bill import Bill, Line, RuledBy, TaxRow
 from billing.rating.clauses import lines_of
@@ -25,6 +27,8 @@ from billing.rating.tax import tax_rows
 from billing.rating.terms import Clause, Percentage, Terms
 from billing.rating.totals import Row, Totals
 
+PLACE = attrgetter("segment", "clause")
+
 
 def rate(terms: Terms, totals: Totals, settled: Iterable[Difference] = ()) -> Bill:
     """Compute what is owed for one contract and month.
@@ -35,7 +39,8 @@ def rate(terms: Terms, totals: Totals, settled: Iterable[Difference] = ()) -> Bi
     contexts = _contexts(terms, totals)
     lines = [line for context in contexts for line in _clause_lines(context)]
     ledger = Ledger(terms, contexts[-1].mode)
-    ledger.enter(lines)
+    for context in contexts:
+        ledger.enter(context.segment, context.amounts, lines)
     lines += factor_lines(ledger, totals)
     lines += discount_lines(ledger)
     spans = _spans(contexts[-1])
@@ -95,16 +100,16 @@ def _contexts(terms: Terms, totals: Totals) -> list[Context]:
 def _rows(terms: Terms, totals: Totals) -> dict[str, dict[str, list[Row]]]:
     """Put the rows by version and clause; refuse rows that no clause can price."""
     places = {(s.number, c.code): list[Row]() for s in terms.segments for c in s.agreement.clauses}
-    for index, row in enumerate(totals.rows):
-        place = places.get((row.segment, row.clause))
-        if place is None:
+    for (number, code), rows in groupby(totals.rows, PLACE):
+        if (number, code) not in places:
+            index = next(i for i, row in enumerate(totals.rows) if PLACE(row) == (number, code))
             raise InvalidTerms(
-                f'Count again: version {row.segment} has no clause "{row.clause}".', pointer=f"/rows/{index}/clause"
+                f'Count again: version {number} has no clause "{code}".', pointer=f"/rows/{index}/clause"
             )
-        place.append(row)
+        places[number, code].extend(rows)
     found: dict[str, dict[str, list[Row]]] = {segment.number: {} for segment in terms.segments}
-    for (number, code), rows in places.items():
-        found[number][code] = rows
+    for (number, code), own in places.items():
+        found[number][code] = own
     return found
 
 
@@ -114,8 +119,12 @@ def _clause_lines(context: Context) -> list[Line]:
     lines: dict[str, list[Line]] = {clause.code: [] for clause in clauses}
     for clause in sorted(clauses, key=_waits_for_others):
         lines[clause.code] = lines_of(clause, context)
-        context.amounts[clause.code] = total(line.unrounded for line in lines[clause.code])
+        context.amounts[clause.code] = _sum(lines[clause.code])
     return [line for found in lines.values() for line in found]
+
+
+def _sum(lines: list[Line]) -> Fraction:
+    return lines[0].unrounded if len(lines) == 1 else total(line.unrounded for line in lines)
 
 
 def _waits_for_others(clause: Clause) -> bool:

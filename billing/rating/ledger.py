@@ -68,14 +68,17 @@ class Ledger:
         """Give the decimals of the currency."""
         return decimals_of(self.terms.currency)
 
-    def enter(self, lines: Iterable[Line]) -> None:
-        """Add the clauses' lines to their buckets."""
-        found: dict[Bucket, list[Fraction]] = {}
-        for line in lines:
-            bucket = Bucket(line.version, line.code, line.tax_rate)
-            found.setdefault(bucket, []).append(line.unrounded)
-            self.printed[bucket] = self.printed.get(bucket, Decimal(0)) + line.amount
-        self.exact = {bucket: total(amounts) for bucket, amounts in found.items()}
+    def enter(self, segment: Segment, amounts: Mapping[str, Fraction], lines: Iterable[Line]) -> None:
+        """Open a bucket for every clause of a version that came to something; ``lines`` bring the printed amounts."""
+        agreed = segment.agreement
+        taxes = {c.code: agreed.tax.rate if c.tax is None else c.tax for c in agreed.clauses}
+        for code, amount in amounts.items():
+            self.exact[Bucket(segment.number, code, taxes[code])] = amount
+        if self.keeps_printed:
+            for line in lines:
+                if line.version == segment.number:
+                    bucket = Bucket(line.version, line.code, line.tax_rate)
+                    self.printed[bucket] = self.printed.get(bucket, Decimal(0)) + line.amount
 
     def chosen(self, segments: Iterable[Segment], of: Sequence[str], flag: str) -> list[Bucket]:
         """List the buckets of the clauses named in ``of``; of those with ``flag`` when it names none."""
@@ -89,7 +92,7 @@ class Ledger:
         """Sum buckets by clause code, for the arithmetic that a line shows."""
         sums: dict[str, Fraction] = {}
         for bucket in buckets:
-            amount = Fraction(self.printed[bucket]) if printed else self.exact[bucket]
+            amount = Fraction(self.printed.get(bucket, Decimal(0))) if printed else self.exact[bucket]
             known = sums.get(bucket.code)
             sums[bucket.code] = amount if known is None else known + amount
         return tuple(sums.items())

@@ -33,10 +33,14 @@ Histogram = Iterable[tuple[Fraction, int]]
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The exact amount of a quantity, and the parts it is made of."""
+    """What a quantity costs: the parts, and their exact sum."""
 
-    amount: Fraction
     parts: tuple[Part, ...]
+
+    @property
+    def amount(self) -> Fraction:
+        """Add the parts up."""
+        return total(part.amount for part in self.parts)
 
 
 def price(
@@ -235,9 +239,9 @@ def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fracti
 
     ``least`` and ``most`` are the shares of the month for which minimum and maximum hold.
     """
-    amount = parts[0].amount if len(parts) == 1 else total(part.amount for part in parts)
     if price.minimum is None and price.maximum is None:
-        return Priced(amount, tuple(parts))
+        return Priced(tuple(parts))
+    amount = total(part.amount for part in parts)
     for name, limit, share in (("minimum", price.minimum, least), ("maximum", price.maximum, most)):
         if limit is None:
             continue
@@ -247,4 +251,4 @@ def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fracti
             steps = (Step("start", exact(limit), name), *prorated, Step("subtract", amount, "priced"))
             parts = [*parts, Part(name, ONE, bound - amount, steps, limit, unit="once")]
             amount = bound
-    return Priced(amount, tuple(parts))
+    return Priced(tuple(parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from billing.rating.bill import Evidence, Line, Step
@@ -20,6 +20,7 @@ from billing.rating.totals import Pairs, Row, Uncovered
 
 CALLS, TALK_MS, BILLED_SECONDS = attrgetter("calls"), attrgetter("talk_ms"), attrgetter("billed_seconds")
 
+RAW = itemgetter(0)
 NOTHING_LESS = Step("at_least", ZERO, "nothing")
 
 Used = tuple[Fraction | int, Row]
@@ -166,7 +167,7 @@ def _priced(
     clause: UsageClause, context: Context, batch: Batch, metering: Metering, *, left: Fraction, suffix: str
 ) -> tuple[Priced, tuple[Step, ...], Fraction, Fraction]:
     """Price one batch; answer with the steps to its quantity, the units used, and the allowance left over."""
-    raw = Fraction(sum(each[0] for each in batch.members))
+    raw = Fraction(sum(map(RAW, batch.members)))
     head, units = _to_units(raw, metering)
     if suffix or not metering.included:
         return _by_price(clause, context, batch, metering, quantity=units, suffix=suffix), head, units, ZERO
