@@ -15,12 +15,13 @@ from invoices.wording import Language
 
 
 class Links(TypedDict, total=False):
-    """Where the page leads; what is missing is not offered. ``other_language`` is the same page in the other one."""
+    """Where the page leads; what is missing is not offered. ``zh`` and ``en`` are this page in that language."""
 
     pdf: str
     evidence: str
     calls: str
-    other_language: str
+    zh: str
+    en: str
 
 
 def render_page(
@@ -58,6 +59,7 @@ def page_context(
         "face": face,
         "label": face.labels,
         "links": links or {},
+        "turned_round": (links or {}).get(other, ""),
         "notice": notice,
         "groups": [
             {"group": group, "rows": [{"row": row, "calls": hrefs.get(row.key, "")} for row in group.rows]}
