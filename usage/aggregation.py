@@ -173,9 +173,9 @@ def _statements(tenant_id: int, contract_id: int, terms: Terms, segment: Segment
 
 
 def calls_of(tenant_id: int, terms: Terms, segment: Segment) -> Composable:
-    """Give FROM and WHERE for the calls of a segment: legs that count, not late, on the tenant's days."""
+    """Give FROM and WHERE for the calls of a segment: legs that count, neither late nor voided, on the tenant's days."""
     return SQL(
-        "FROM usage_call WHERE tenant_id = {} AND period = {}::date AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && '{{late}}' "
+        "FROM usage_call WHERE tenant_id = {} AND period = {}::date AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && '{{late,voided}}' "
         "AND started_at >= {}::timestamptz AND started_at < {}::timestamptz"
     ).format(
         Literal(tenant_id),
