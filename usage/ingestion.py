@@ -134,6 +134,7 @@ def one_transaction(*, pipelined: bool) -> Iterator[None]:
     Pipelined, its statements travel together: three times there and back instead of nine. The pipeline ends after the
     COMMIT in it was confirmed, and raises what went wrong with it.
     """
+    connection.close_if_health_check_failed()  # asked inside a pipeline, its question would have no answer yet
     connection.ensure_connection()
     pipeline = connection.connection.pipeline() if pipelined else contextlib.nullcontext()
     with connection.wrap_database_errors, pipeline, transaction.atomic(durable=True):
