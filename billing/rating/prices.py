@@ -26,7 +26,7 @@ from billing.rating.terms import (
     RoundEachCall,
     Volume,
 )
-from billing.rating.tiers import Part, graduated_parts, percent_parts, volume_part
+from billing.rating.tiers import Part, graduated_parts, percent_parts, price_steps, volume_part
 
 Histogram = Iterable[tuple[Fraction, int]]
 
@@ -81,11 +81,11 @@ def parts_of(price: Price, quantity: Fraction, start: Fraction = ZERO, *, zero_f
 
 
 def _per_unit(price: PerUnit, quantity: Fraction) -> Part:
-    unit_price = exact(price.price)
+    unit_price = exact(price.price) / exact(price.per)
     each = price.round_each_call
     if each is None:
-        return Part("", quantity, quantity * unit_price, (Step("multiply", unit_price, "price"),), price.price)
-    rounded = exact(round_to(unit_price, each.places, each.mode))
+        return Part("", quantity, quantity * unit_price, price_steps(price.price, price.per), price.price)
+    rounded = Fraction(round_to(unit_price, each.places, each.mode))
     steps = (
         Step(
             "each",
@@ -188,7 +188,7 @@ def price_calls(price: PerUnit | Elapsed, histogram: Histogram, per_s: int = 60)
 def _rounded_calls(price: PerUnit, each: RoundEachCall, calls: list[tuple[Fraction, int]], per_s: int) -> Part:
     inner = (
         Step("divide", Fraction(per_s), "per_s"),
-        Step("multiply", exact(price.price), "price"),
+        *price_steps(price.price, price.per),
         Step("round", Fraction(each.places), each.mode),
     )
     pairs = tuple((str(seconds), Fraction(count)) for seconds, count in calls)

@@ -55,7 +55,7 @@ def ladder_of(tiers: Sequence[Tier]) -> Ladder:
     lower, rungs = 0, []
     for number, tier in enumerate(tiers, 1):
         upper = None if tier.up_to is None else int(exact(tier.up_to) * grain)
-        price = exact(tier.price)
+        price = exact(tier.price) / exact(tier.per)
         tier_from = tiers[number - 2].up_to if number > 1 else None
         steps = _rung_steps(tier, Fraction(lower, grain))
         rungs.append(
@@ -75,7 +75,13 @@ def _rung_steps(tier: Tier, lower: Fraction) -> tuple[Step, ...]:
         steps.append(Step("subtract", lower, "tier_from"))
     if tier.step is not None:
         steps.append(Step("round_up", exact(tier.step), "step"))
-    return (*steps, Step("multiply", exact(tier.price), "price"))
+    return (*steps, *price_steps(tier.price, tier.per))
+
+
+def price_steps(price: Decimal, per: Decimal) -> tuple[Step, ...]:
+    """Multiply by a price that is for ``per`` units."""
+    times = Step("multiply", exact(price), "price")
+    return (times,) if per == 1 else (Step("divide", exact(per), "per_units"), times)
 
 
 def graduated_parts(
@@ -103,12 +109,12 @@ def graduated_parts(
 
 def _part(rung: Rung, taken: int, denominator: int, steps: tuple[Step, ...], *, enters: bool) -> Part:
     tier = rung.tier
-    quantity = Fraction(taken, denominator)
+    quantity = Fraction(taken) if denominator == 1 else Fraction(taken, denominator)
     if tier.step is None:
         amount = Fraction(taken * rung.price_numerator, denominator * rung.price_denominator)
     else:
         quantity = ceil_to(quantity, exact(tier.step))
-        amount = quantity * exact(tier.price)
+        amount = quantity * exact(tier.price) / exact(tier.per)
     if enters and tier.flat:
         steps = (*steps, Step("add", exact(tier.flat), "flat"))
         amount += exact(tier.flat)
@@ -134,7 +140,7 @@ def _continued_parts(rungs: Sequence[Rung], quantity: Fraction, start: Fraction,
 
 
 def _continued_steps(rung: Rung, start: Fraction, first: Fraction) -> tuple[Step, ...]:
-    kept = (step for step in rung.steps if step.op in ("round_up", "multiply"))
+    kept = (step for step in rung.steps if step.op in ("round_up", "divide", "multiply"))
     limit = (step for step in rung.steps if step.op == "at_most")
     return (Step("add", start, "position"), *limit, Step("subtract", first, "tier_from"), *kept)
 
@@ -142,8 +148,8 @@ def _continued_steps(rung: Rung, start: Fraction, first: Fraction) -> tuple[Step
 def volume_part(tiers: Sequence[Tier], quantity: Fraction, start: Fraction = ZERO, *, zero_flat: bool = False) -> Part:
     """Price the whole quantity at the tier that holds it (with ``start``); its flat fee is owed at first use."""
     number, tier = holding_tier(tiers, start + quantity)
-    price = exact(tier.price)
-    steps = [Step("multiply", price, "price")]
+    price = exact(tier.price) / exact(tier.per)
+    steps = [*price_steps(tier.price, tier.per)]
     taken = quantity
     if tier.step is not None:
         steps.insert(0, Step("round_up", exact(tier.step), "step"))

@@ -61,6 +61,7 @@ PHRASES: dict[tuple[str, str], tuple[str, str]] = {
     ("start", "agreed"): ("约定金额 {price}", "agreed amount {price}"),
     ("start", "rated_again"): ("重新计费为 {price}", "rated again at {price}"),
     ("divide", "per_s"): ("折合 {result} {unit}", "that is {result} {unit}"),
+    ("divide", "per_units"): ("按每 {value} {unit} 计价", "priced per {value}"),
     ("divide", "scale"): ("按 {value} 折算为 {result} {unit}", "divided by {value} into {result} {unit}"),
     ("divide", "days_of_segment"): ("除以 {value} 天，平均 {result} {unit}", "over {value} days makes {result} {unit}"),
     ("divide", "block_size"): ("共 {result} 块", "makes {result} blocks"),

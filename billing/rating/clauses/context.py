@@ -162,14 +162,14 @@ class Context:
             evidence=evidence,
         )
 
-    def key(self, code: str, group: str = "", cell: Pairs = (), *suffixes: str) -> str:
+    def key(self, code: str, group: str, cell: Pairs, suffix: str, part: str) -> str:
         """Build the key that a line keeps when the month is rated again."""
-        names = [code]
-        if group:
-            names.append(f"group={group}")
-        names.extend(f"{dimension}={value}" for dimension, value in cell)
-        names.extend(suffix for suffix in suffixes if suffix)
-        return ".".join(names) + self.suffix
+        key = f"{code}.group={group}" if group else code
+        if cell:
+            key += "".join(f".{dimension}={value}" for dimension, value in cell)
+        if suffix:
+            key += f".{suffix}"
+        return f"{key}.{part}{self.suffix}" if part else key + self.suffix
 
 
 def months_between(first: date, second: date) -> int:

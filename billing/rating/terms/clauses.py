@@ -20,10 +20,14 @@ def rounds_single_calls(price: Price) -> bool:
     return isinstance(price, Elapsed) or (isinstance(price, PerUnit) and price.round_each_call is not None)
 
 
-def refuse_prices(price: Price | None, kinds: tuple[type, ...], pointer: str = "/price") -> None:
-    """Refuse a kind of price that a clause cannot use."""
+def refuse_prices(
+    price: Price | None, kinds: tuple[type, ...], pointer: str = "/price", *, of_calls: bool = False
+) -> None:
+    """Refuse a kind of price that a clause cannot use; only calls can be rounded one by one."""
     if price is not None and isinstance(price, kinds):
         raise InvalidTerms(f"A price of kind {price.kind} does not fit this kind of clause.", pointer=f"{pointer}/kind")
+    if Elapsed in kinds and isinstance(price, PerUnit) and price.round_each_call is not None and not of_calls:
+        raise InvalidTerms("Leave round_each_call out; it rounds calls.", pointer=f"{pointer}/round_each_call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +103,8 @@ class CallsClause(UsageHead):
     beyond_price: Price | None = None
 
     def __post_init__(self) -> None:
-        refuse_prices(self.price, (Elapsed,))
-        refuse_prices(self.beyond_price, (Elapsed, Percentage, Matrix), "/beyond_price")
+        refuse_prices(self.price, (Elapsed,), of_calls=True)
+        refuse_prices(self.beyond_price, (Elapsed, Percentage, Matrix), "/beyond_price", of_calls=True)
         limited = self.limit_per_day is not None or self.limit_per_month is not None
         if limited and self.beyond_limit == "charge" and self.beyond_price is None:
             raise InvalidTerms(
@@ -157,7 +161,7 @@ class ModuleClause(ClauseHead):
 
     def __post_init__(self) -> None:
         refuse_prices(self.price, (Elapsed, Percentage, Matrix))
-        refuse_prices(self.use_price, (Elapsed, Percentage, Matrix), "/use_price")
+        refuse_prices(self.use_price, (Elapsed, Percentage, Matrix), "/use_price", of_calls=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,14 +36,18 @@ class Tier:
     """One step of a price table, up to and including ``up_to`` (open when null).
 
     ``flat`` is owed once when the tier is entered; ``step`` rounds the tier's part up to whole steps.
+    ``price`` is for ``per`` units: with ``step`` and ``per`` alike it is the price of a started block.
     """
 
     up_to: Decimal | None = None
     price: Decimal = Decimal(0)
     flat: Decimal = Decimal(0)
     step: Decimal | None = None
+    per: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
+        if self.per <= 0:
+            raise InvalidTerms("Write the units that the price is for, above 0.", pointer="/per")
         for name in ("price", "flat"):
             check_unit_price(getattr(self, name), f"/{name}")
             _check_not_negative(getattr(self, name), f"/{name}")
@@ -72,14 +76,17 @@ def check_bounds(minimum: Decimal | None, maximum: Decimal | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PerUnit(Bounds):
-    """q·p. In JSON a bare decimal string is short for this price."""
+    """q·p, the price being for ``per`` units. In JSON a bare decimal string is short for this price."""
 
     kind: ClassVar[str] = "per_unit"
     shorthand: ClassVar[bool] = True
     price: Decimal
     round_each_call: RoundEachCall | None = None
+    per: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
+        if self.per <= 0:
+            raise InvalidTerms("Write the units that the price is for, above 0.", pointer="/per")
         check_bounds(self.minimum, self.maximum)
         check_unit_price(self.price, "/price")
         _check_not_negative(self.price, "/price")
