@@ -111,10 +111,11 @@ def _object(mapping: dict[str, Any]) -> str:
 
 def json_rows(delivery: Delivery, candidates: Iterable[Candidate]) -> str:
     """Write the candidates as a JSON array of rows, for jsonb_populate_recordset."""
-    return _json([_row(delivery, candidate) for candidate in candidates]).decode()
+    return _json([row_of(delivery, candidate) for candidate in candidates]).decode()
 
 
-def _row(delivery: Delivery, candidate: Candidate) -> dict[str, Any]:
+def row_of(delivery: Delivery, candidate: Candidate) -> dict[str, Any]:
+    """Name each column of a candidate's row, its first version."""
     r = candidate.record
     caller, caller_hash = kept(delivery.tenant_id, r.caller)
     callee, callee_hash = kept(delivery.tenant_id, r.callee)
