@@ -74,10 +74,14 @@ class Embedded:
 
     @property
     def data(self) -> Path:
-        """Return where the data lie: beside the checkout, or in /var/tmp when nobody may enter the checkout."""
-        if self.account is None or _reachable(self.keep_in.parent):
-            return self.keep_in / "data"
-        return Path("/var/tmp") / self.sockets.name  # noqa: S108  # nosec B108 - made by us with mode 0700
+        """Return where the data lie: beside the checkout, or in /var/tmp when nobody may enter the checkout.
+
+        Once made, they stay where they are, whatever becomes of the folders' permissions.
+        """
+        beside, aside = self.keep_in / "data", Path("/var/tmp") / self.sockets.name  # noqa: S108  # nosec B108 - made by us with mode 0700
+        if beside.exists() or self.account is None:
+            return beside
+        return aside if aside.exists() or not _reachable(self.keep_in.parent) else beside
 
     @property
     def postgres_socket(self) -> Path:
