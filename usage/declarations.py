@@ -58,13 +58,13 @@ class Completeness:
 
 
 def declare(
-    tenant_id: int, source_id: int, days: tuple[date, date], calls: int, talk_seconds: int, now: datetime
+    tenant_id: int, source_id: int, days: tuple[date, date], figures: tuple[int, int], now: datetime
 ) -> Declaration:
-    """Store what a sender says of the half-open range of local days; the newer figures stand.
+    """Store what a sender says of the half-open range of local days: calls and talk seconds; the newer figures stand.
 
     Raises WrongDeclaration for an empty or too long range or figures below zero.
     """
-    starts_on, ends_on = days
+    (starts_on, ends_on), (calls, talk_seconds) = days, figures
     if not 1 <= (ends_on - starts_on).days <= LONGEST_DAYS:
         raise WrongDeclaration(
             "wrong_range", f"Declare 1 to {LONGEST_DAYS} days; ends_on is the day after.", pointer="/ends_on"

@@ -288,9 +288,7 @@ class CallVersion(models.Model):
     replacement = models.JSONField(null=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["tenant_id", "period"], name="late_changes", condition=models.Q(late=True))
-        ]
+        indexes = [models.Index(fields=["tenant_id", "period"], name="late_changes", condition=models.Q(late=True))]
 
 
 class KeptAnswer(models.Model):
@@ -305,3 +303,44 @@ class KeptAnswer(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="old_answers")]
+
+
+class Listing(models.Model):
+    """A page of the admin over rows of the data plane, whose composite keys Django's own lists cannot show."""
+
+    class Meta:
+        abstract = True
+        managed = False
+        default_permissions = ()
+
+
+class CallListing(Listing):
+    """The page of calls; what may be seen there is ``usage.view_call``."""
+
+    class Meta(Listing.Meta):
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+
+
+class BatchListing(Listing):
+    """The page of deliveries; ``usage.view_batch``."""
+
+    class Meta(Listing.Meta):
+        verbose_name = _("delivery of calls")
+        verbose_name_plural = _("deliveries of calls")
+
+
+class QuarantineListing(Listing):
+    """The page of quarantine; ``usage.view_quarantined``, and ``change_quarantined`` to replay."""
+
+    class Meta(Listing.Meta):
+        verbose_name = _("record in quarantine")
+        verbose_name_plural = _("quarantine")
+
+
+class DeclarationListing(Listing):
+    """The page of declarations; ``usage.view_declaration``."""
+
+    class Meta(Listing.Meta):
+        verbose_name = _("declaration")
+        verbose_name_plural = _("declarations")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from billing.errors import Refused
 from usage.formats.rules import SourceRules
 from usage.models import Source
+
+KEPT_SECONDS = 5.0
+_kept: dict[tuple[int, str], tuple[float, Source]] = {}
 
 
 class UnknownSource(Refused):
@@ -14,7 +19,25 @@ class UnknownSource(Refused):
 
 
 def source_of(tenant_id: int, code: str) -> Source:
-    """Find a tenant's source by code, or its only one when no code is given. Raises UnknownSource."""
+    """Find a tenant's source by code, or its only one when no code is given. Raises UnknownSource.
+
+    What is found is kept for ``KEPT_SECONDS`` in the process: a switch posts every call by itself.
+    """
+    expires, found = _kept.get((tenant_id, code), (0.0, None))
+    if found is None or expires < time.monotonic():
+        found = _look_up(tenant_id, code)
+        if len(_kept) > 10_000:
+            _kept.clear()
+        _kept[tenant_id, code] = (time.monotonic() + KEPT_SECONDS, found)
+    return found
+
+
+def forget_sources() -> None:
+    """Forget what was found, after a source was changed in this process."""
+    _kept.clear()
+
+
+def _look_up(tenant_id: int, code: str) -> Source:
     sources = Source.objects.filter(tenant_id=tenant_id)
     if code:
         found = sources.filter(code=code.replace("\x00", "")).first()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,6 +23,7 @@ from usage.api.bodies import BytesParser, body_of_request, every_item, flag
 from usage.formats import reading
 from usage.formats.presets import PRESETS
 from usage.formats.record import Decoded
+from usage.idempotency import ingest_once
 from usage.ingestion import Outcome, Reporter, ingest_batch
 from usage.models import Source
 from usage.sources import rules_of, source_of
@@ -41,19 +45,38 @@ class IngestView(TenantView):
 
     def take(self, source: Source, format_name: str, *, uuid: str = "", whole: bool = False) -> Outcome:
         """Read the request's body in a format and store what is in it."""
+        decoded = self._read(source, format_name, body_of_request(self.request), uuid)
+        return ingest_batch(self._reporter(), source, decoded, format_name, datetime.now(UTC), whole=whole)
+
+    def answer(self, source: Source, format_name: str) -> HttpResponse:
+        """Store the body as the parameters say, under its Idempotency-Key if it has one, and tell the outcome."""
+        every, whole = every_item(self.request), flag(self.request, "atomic")
+        key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            return Response(body_of(self.take(source, format_name, whole=whole), every_item=every))
+        body = body_of_request(self.request)
+        address = self.request.get_full_path().encode("utf-8", "replace")
+        told = ingest_once(
+            key,
+            hashlib.sha256(address + b"\0" + format_name.encode() + b"\0" + body).digest(),
+            self._reporter(),
+            source,
+            self._read(source, format_name, body, ""),
+            format_name=format_name,
+            now=datetime.now(UTC),
+            render=lambda outcome: JSONRenderer().render(body_of(outcome, every_item=every)),
+            whole=whole,
+        )
+        return HttpResponse(told, content_type="application/json")
+
+    def _read(self, source: Source, format_name: str, body: bytes, uuid: str) -> list[Decoded]:
         refuse_when_full()
         content_type = self.request.META.get("CONTENT_TYPE", "")
-        body = body_of_request(self.request)
-        decoded = reading.read(format_name, body, rules_of(source), content_type=content_type, uuid=uuid)
-        return self.store(source, decoded, format_name, whole=whole)
+        return reading.read(format_name, body, rules_of(source), content_type=content_type, uuid=uuid)
 
-    def store(self, source: Source, decoded: list[Decoded], format_name: str, *, whole: bool) -> Outcome:
-        """Store a delivery of the key's tenant."""
+    def _reporter(self) -> Reporter:
         holder = self.holder
-        reporter = Reporter(
-            holder.tenant_id, holder.zone, holder.billing_day, holder.keep_numbers, holder.accept_days_back
-        )
-        return ingest_batch(reporter, source, decoded, format_name, datetime.now(UTC), whole=whole)
+        return Reporter(holder.tenant_id, holder.zone, holder.billing_day, holder.keep_numbers, holder.accept_days_back)
 
     def source(self, code: str) -> Source:
         """Find the key's tenant's source."""
@@ -83,12 +106,10 @@ class CallsView(IngestView):
             schemas.ANSWER,
         ],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Store the records of the body."""
-        every, whole = every_item(request), flag(request, "atomic")
         source = self.source(request.query_params.get("source", ""))
-        outcome = self.take(source, reading.format_of(request.content_type or ""), whole=whole)
-        return Response(body_of(outcome, every_item=every))
+        return self.answer(source, reading.format_of(request.content_type or ""))
 
 
 class EventsView(IngestView):
@@ -112,11 +133,9 @@ class EventsView(IngestView):
             schemas.ANSWER,
         ],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Store the events' data."""
-        every, whole = every_item(request), flag(request, "atomic")
-        outcome = self.take(self.source(request.query_params.get("source", "")), reading.EVENTS, whole=whole)
-        return Response(body_of(outcome, every_item=every))
+        return self.answer(self.source(request.query_params.get("source", "")), reading.EVENTS)
 
 
 class FreeswitchView(IngestView):

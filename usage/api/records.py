@@ -168,7 +168,7 @@ class DeclarationsView(TenantView):
             raise UnreadableBody("invalid_declaration", fault.detail, pointer=fault.pointer) from None
         source_id = source_of(tenant_id, body.source).pk if body.source else 0
         days = (body.starts_on, body.ends_on)
-        found = declare(tenant_id, source_id, days, body.calls, body.talk_seconds, datetime.now(UTC))
+        found = declare(tenant_id, source_id, days, (body.calls, body.talk_seconds), datetime.now(UTC))
         [told] = _told(tenant_id, [compare(Tenant.objects.get(pk=tenant_id), found)])
         return Response(CompletenessSerializer(told).data)
 
@@ -189,9 +189,9 @@ class DeclarationsView(TenantView):
 
 def _told(tenant_id: int, comparisons: list[Completeness]) -> list[dict[str, Any]]:
     codes = dict(Source.objects.filter(tenant_id=tenant_id).values_list("id", "code"))
-    names = [name for name in CompletenessSerializer().fields if name != "source"]
+    properties = ("missing_calls", "complete", "sentence")
     return [
-        {name: getattr(each, name) for name in names} | {"source": codes.get(each.source_id, "")}
+        asdict(each) | {name: getattr(each, name) for name in properties} | {"source": codes.get(each.source_id, "")}
         for each in comparisons
     ]
 

@@ -1,18 +1,4 @@
-"""Records of any JSON, form or CSV sender, by a mapping that says which path feeds which field.
-
-A mapping, over a preset or alone (docs/api.md has examples):
-
-``records``   path to the list of records, "" when the body is the record or a list of them
-``skip``      {"path", "in"}: records that are no calls yet (a ringing event), acknowledged and not stored
-``answered``  {"path", "in"} or {"path", "above"}: who says that somebody answered; absent, answered_at says it
-``zone``      zone of local times; absent, the source's
-``fields``    field → rule; a rule is a path, or {"path", "as", "unit", "values", "otherwise", "negate", "constant"}
-``labels``, ``counters``   name → rule
-
-A path is dotted, with [0] for a place in a list; several paths are tried in order. ``as`` reads an instant: s, ms, us
-(since 1970), rfc2822, text (RFC 3339, or a local time), or a strptime pattern with a %. ``unit`` (s, ms, us) is what a
-duration counts: talk, duration (of the whole call), reported, agent.
-"""
+"""Records of any JSON, form or CSV sender, read by its source's mapping (``usage.formats.mappings``)."""
 
 from __future__ import annotations
 
@@ -26,31 +12,16 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from usage.formats import clocks
+from usage.formats.mappings import DURATIONS, INSTANTS, MILLISECONDS, TEXTS, mapping_of
 from usage.formats.native import KEPT_BYTES, UNREADABLE, fault_of, refuse_too_many
-from usage.formats.presets import PRESETS
 from usage.formats.record import CallRecord, Decoded, Fault, Unfit
 from usage.formats.rules import SourceRules
 from usage.formats.table import read_rows
 
-INSTANTS = ("started_at", "answered_at", "ended_at", "transferred_at")
-DURATIONS = ("talk", "duration", "reported", "agent")
-TEXTS = ("call_id", "leg", "direction", "caller", "callee", "hangup_cause", "region", "robot", "line", "language")
-FIELDS = frozenset({*INSTANTS, *DURATIONS, *TEXTS, "modules"})
-RULE = frozenset({"path", "as", "unit", "values", "otherwise", "negate", "constant", "zone"})
-MILLISECONDS = {"s": Decimal(1000), "ms": Decimal(1), "us": Decimal("0.001")}
 LONGEST = timedelta(days=7)
 STEP = re.compile(r"[^.\[\]]+")
 SECONDS = re.compile(r"\s*(-?\d{1,12}(?:\.\d{1,9})?)\s*(?:s|秒|sec|seconds)?\s*\Z", re.ASCII)
 Mapped = Mapping[str, Any]
-
-
-def mapping_of(rules: SourceRules) -> dict[str, Any]:
-    """Return a source's mapping: what it states itself over what its preset says."""
-    base = PRESETS.get(rules.preset, {}).get("mapping", {})
-    merged = {**base, **rules.mapping}
-    for group in ("fields", "labels", "counters"):
-        merged[group] = {**base.get(group, {}), **rules.mapping.get(group, {})}
-    return merged
 
 
 def decode(body: bytes, content_type: str, rules: SourceRules) -> list[Decoded]:
