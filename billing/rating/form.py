@@ -25,7 +25,7 @@ Json = Any
 Reader = Callable[[Json, str], Any]
 
 DECIMAL = re.compile(r"-?\d{1,24}(\.\d{1,12})?\Z")
-FRACTION = re.compile(r"-?\d{1,60}/[1-9]\d{0,40}\Z")
+FRACTION = re.compile(r"-?\d{1,400}/[1-9]\d{0,400}\Z")
 
 
 def read(shape: type[Record], document: Json, pointer: str = "") -> Record:

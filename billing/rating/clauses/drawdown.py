@@ -130,16 +130,12 @@ def _worth(ledger: Ledger, contexts: list[Context], drawn: Drawn, pools: list[Po
                 pool.clause,
                 "drawdown",
                 pool.number,
-                effect or _nowhere(ledger, pool),
+                effect,
                 steps,
                 _suffix(pools, place),
                 pool.clause.unit,
                 shown(pool.drawn),
             )
-
-
-def _nowhere(ledger: Ledger, pool: Pool) -> dict[Bucket, Fraction]:
-    return {Bucket(pool.number, pool.clause.code, ledger.default_tax(pool.number)): ZERO}
 
 
 def _suffix(pools: list[Pool], place: int) -> str:

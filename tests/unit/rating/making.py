@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -69,6 +70,9 @@ def keeps_its_promises(found: Bill) -> None:
     assert len({line.key for line in found.lines}) == len(found.lines), "keys are unique"
     for line in found.lines:
         assert recompute(line) == line.amount, line.key
+        if line.kind not in ("cap", "drawdown"):
+            cents = Decimal(1).scaleb(line.amount.as_tuple().exponent)  # type: ignore[arg-type]
+            assert abs(Fraction(line.amount) - line.unrounded) < 2 * Fraction(cents), line.key
         explanation = explain(line, found.currency)
         assert explanation.zh
         assert explanation.en

@@ -74,7 +74,7 @@ def test_calls_beyond_the_limit_may_be_free() -> None:
 def test_calls_that_should_have_been_refused_wait_for_a_person() -> None:
     found = bill(terms(dials("1", limit_per_day=10, beyond_limit="refuse")), *days(15))
     assert amounts(found) == {"dials": "10.00"}
-    assert [(each.calls, each.reason) for each in found.uncovered] == [(5, "beyond_limit:dials")]
+    assert [(each.calls, each.talk_ms, each.reason) for each in found.uncovered] == [(5, 0, "beyond_limit:dials")]
     assert found.blocked
 
 
@@ -128,3 +128,11 @@ def test_a_monthly_limit_in_row_order_of_days() -> None:
     agreed = terms(dials("1", limit_per_month=10, beyond_price="3"))
     rows = list(reversed(days(8, 8)))
     assert amounts(bill(agreed, *rows)) == {"dials": "10.00", "dials.beyond": "18.00"}
+
+
+def test_nothing_is_uncovered_while_the_limit_holds() -> None:
+    found = bill(terms(dials("1", limit_per_day=10, beyond_limit="refuse")), *days(10))
+    assert found.uncovered == ()
+    assert not found.blocked
+    charged = bill(terms(dials("1", limit_per_day=10, beyond_price="2")), *days(10))
+    assert amounts(charged) == {"dials": "10.00"}

@@ -32,6 +32,7 @@ def test_usage_of_tier_lines_adds_up_to_all_that_was_used() -> None:
     ("per_s", "price", "owed", "unit"),
     [
         (1, "0.0025", "9.00", "second"),
+        (2, "0.005", "9.00", "2_seconds"),
         (60, "0.15", "9.00", "minute"),
         (3600, "9", "9.00", "hour"),
         (6, "0.015", "9.00", "6_seconds"),
@@ -231,3 +232,25 @@ def test_evidence_counts_the_calls_behind_a_line() -> None:
     assert evidence is not None
     assert (evidence.calls, evidence.talk_ms, evidence.billed_seconds) == (3, 300_000, 300)
     assert evidence.selector == (("segment", "1"), ("clause", "talk"))
+
+
+def test_rows_of_a_group_need_not_come_together() -> None:
+    price = {"kind": "graduated", "tiers": tiers(("100", "0.20"), (None, "0.10"))}
+    rows = [row(minutes=80, group="east"), row(minutes=50, group="west"), row(minutes=70, group="east")]
+    apart = bill(terms(talk(price, group_by="shop", tiers_per="group")), *rows)
+    assert amounts(apart) == {
+        "talk.group=east.tier-1": "20.00",
+        "talk.group=east.tier-2": "5.00",
+        "talk.group=west.tier-1": "10.00",
+    }
+
+
+def test_what_lifts_a_matrix_to_its_minimum_used_nothing() -> None:
+    price = {
+        "kind": "matrix",
+        "dimensions": ["region"],
+        "cells": [{"where": {"region": "a"}, "price": "1"}],
+        "minimum": "100",
+    }
+    line = bill(terms(talk(price)), row(minutes=10, cell=[["region", "a"]])).lines[-1]
+    assert (line.key, line.quantity_used, line.quantity_billed) == ("talk.minimum", 0, 1)

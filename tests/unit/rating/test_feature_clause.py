@@ -134,3 +134,12 @@ def test_the_unit_of_the_line_is_the_clauses() -> None:
         Decimal("8.75"),
         3,
     )
+
+
+def test_the_arithmetic_begins_with_what_the_counter_counts() -> None:
+    scaled = bill(terms(asr("1", scale="60", unit="minute")), *DAYS).lines[0]
+    assert [(step.op, step.unit) for step in scaled.steps[:2]] == [("start", "asr_seconds"), ("divide", "minute")]
+    plain = bill(terms(asr("1", unit="second")), *DAYS).lines[0]
+    assert [(step.op, step.unit) for step in plain.steps[:2]] == [("start", "second"), ("multiply", "")]
+    doubled = bill(terms(asr("1", scale="2", unit="pair")), *DAYS).lines[0]
+    assert (str(doubled.amount), doubled.steps[0].unit) == ("262.50", "asr_seconds")

@@ -138,6 +138,9 @@ def test_modules_by_active_days_and_by_use() -> None:
     agreed = terms(module(use_price="0.5"), talk("0"))
     found = bill(agreed, row("kb", calls=7), subscriptions=[held("kb", ("2026-11-21", "1"))])
     assert amounts(found) == {"kb": "100.00", "kb.use": "3.50"}
+    evidence = found.lines[1].evidence
+    assert evidence is not None
+    assert (evidence.calls, evidence.billed_seconds) == (7, 0)
 
 
 def test_uses_are_counted_from_calls_that_used_the_module() -> None:

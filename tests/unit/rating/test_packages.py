@@ -35,6 +35,7 @@ def left(found: Any) -> list[tuple[str, str, str, str]]:
 def test_units_are_drawn_and_the_balance_is_told() -> None:
     found = bill(terms(pack(), talk("0.2")), row(minutes=60, on="2026-11-03"), balances=[bought()])
     assert drawn(found) == {"pack.drawn.2026-01-05": "-12.00"}
+    assert found.lines[-1].unrounded == -12
     assert left(found) == [("pack", "60", "40", "0")]
     assert found.net == 0
 

@@ -95,6 +95,20 @@ def test_graduated_continues_from_a_position(quantity: str, start: str, amount: 
     assert owed({"kind": "graduated", "tiers": table}, quantity, start=Fraction(start)) == Fraction(str(amount))
 
 
+def test_a_position_at_the_end_of_a_tier_belongs_to_it_but_opens_the_next() -> None:
+    table = parsed({"kind": "graduated", "tiers": [{"up_to": "1000", "price": "0.15"}, {"price": "0.12"}]})
+    assert [part.suffix for part in price(table, 1, start=Fraction(1000)).parts] == ["tier-2"]
+    assert [part.suffix for part in price(table, 0, start=Fraction(1000)).parts] == ["tier-1"]
+    assert [part.suffix for part in price(table, 1000).parts] == ["tier-1"]
+    assert [part.suffix for part in price(table, 0).parts] == ["tier-1"]
+
+
+def test_a_flat_fee_that_is_not_owed_has_no_quantity() -> None:
+    flat = parsed({"kind": "flat", "price": "30"})
+    assert [(part.quantity, part.amount) for part in price(flat, 0).parts] == [(0, 0)]
+    assert [(part.quantity, part.amount) for part in price(flat, 7).parts] == [(1, 30)]
+
+
 def test_a_flat_fee_already_owed_is_not_owed_again() -> None:
     assert owed({"kind": "graduated", "tiers": FLATS}, 1, start=Fraction(1)) == 10
     assert owed({"kind": "graduated", "tiers": FLATS}, 1, start=Fraction(5)) == 55
