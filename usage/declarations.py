@@ -107,7 +107,7 @@ def _stored(tenant: Tenant, source_id: int, starts_on: date, ends_on: date) -> t
         cursor.execute(
             "SELECT count(*), COALESCE(sum(talk_ms), 0)::int8 FROM usage_call WHERE tenant_id = %s "
             "AND period BETWEEN %s AND %s AND started_at >= %s AND started_at < %s "
-            "AND (leg = 'a' OR starts_with(leg, 'a:')) AND (%s = 0 OR source_id = %s)",
+            "AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && '{voided}' AND (%s = 0 OR source_id = %s)",
             [tenant.pk, starts_on - timedelta(days=62), ends_on, start, end, source_id, source_id],
         )
         calls, talk_ms = cursor.fetchone()

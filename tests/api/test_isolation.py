@@ -73,6 +73,11 @@ def test_another_tenants_things_are_not_there(name, method, theirs):
         {"starts_on": "2026-10-08", "ends_on": "2026-10-09", "calls": 1, "talk_seconds": 1, "source": "switch-1"}
     )
 
+    if name == "void":
+        body = json.dumps({"reason": "r"})
+    if name == "call":
+        body, to = json.dumps(call_of(1)), f"{to}?reason=r"
+
     def ask(credential=""):
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}
         client = Client(raise_request_exception=False)

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from tenants.api import TenantView
 from tenants.models import ApiKey, Tenant
-from usage.api import schemas
+from usage.api import changes, schemas
 from usage.api.bodies import BytesParser, WrongParameter, body_of_request
 from usage.declarations import Completeness, compare, completeness, declare
 from usage.formats.native import UnreadableBody, fault_of
@@ -69,9 +69,14 @@ class LegsSerializer(serializers.Serializer[Any]):
 
 
 class CallView(TenantView):
-    """GET /api/v1/calls/<call_id>."""
+    """GET and PUT /api/v1/calls/<call_id>."""
 
-    scope = ApiKey.READ
+    parser_classes = [BytesParser]
+
+    @property
+    def scope(self) -> str:  # type: ignore[override]
+        """Anyone who may read looks a call up; correcting one changes bills."""
+        return ApiKey.OPERATE if self.request.method == "PUT" else ApiKey.READ
 
     @extend_schema(
         operation_id="get_call",
@@ -97,6 +102,25 @@ class CallView(TenantView):
         if not found:
             raise Http404
         return Response(LegsSerializer({"items": found}).data)
+
+    @extend_schema(
+        operation_id="correct_call",
+        summary="Correct a call",
+        description="A new version with the corrected record; the old one is kept. In a frozen month the change becomes a "
+        "difference.",
+        tags=["calls"],
+        request=schemas.CallSerializer,
+        parameters=[schemas.SOURCE, changes.REASON],
+        responses={200: changes.ChangeSerializer, **schemas.problems(400, 404, 409, 413, 422, 503)},
+        examples=[
+            schemas.example(
+                "The same call, ten seconds shorter", schemas.CALL | {"ended_at": "2026-10-08T09:16:02.000+08:00"}
+            )
+        ],
+    )
+    def put(self, request: Request, call_id: str) -> Response:
+        """Put a corrected record in the place of one leg."""
+        return Response(changes.ChangeSerializer(changes.correct(self, request, call_id.replace("\x00", ""))).data)
 
 
 class DeclaredBody(msgspec.Struct, forbid_unknown_fields=True):

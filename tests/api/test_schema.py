@@ -1,0 +1,77 @@
+"""The OpenAPI document is what the code says, and no request it allows, or forbids, breaks the server."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+import schemathesis
+import yaml
+from django.core.management import call_command
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from billing.settings import ROOT
+from billing.wsgi import application
+from tenants.keys import make_key
+from tenants.models import ApiKey
+from tests.conftest import call_of
+from usage.models import Source
+
+EXAMPLES = int(os.environ.get("HUADAN_SCHEMA_EXAMPLES", "12"))
+schema = schemathesis.pytest.from_fixture("api_schema")
+
+
+@pytest.fixture
+def api_schema(post, tenant):
+    post(call_of(1), {"call_id": "wrong"})
+    Source.objects.filter(code="switch-1").update(preset="volcengine")
+    return schemathesis.openapi.from_wsgi("/api/openapi.yaml", application)
+
+
+@pytest.fixture
+def authorization(tenant):
+    return f"Bearer {make_key(tenant, 'all', [ApiKey.INGEST, ApiKey.READ, ApiKey.OPERATE])[1]}"
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_request_breaks_the_server(case, authorization):
+    if "source" in (case.path_parameters or {}):
+        case.path_parameters["source"] = "switch-1"
+    case.headers = {**(case.headers or {}), "Authorization": authorization}
+    case.call_and_validate(
+        checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    )
+
+
+def test_the_document_in_the_repository_is_the_one_the_code_makes():
+    made = io.StringIO()
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=made)
+    assert yaml.safe_load(made.getvalue()) == yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text()), (
+        "make openapi"
+    )
+
+
+def test_every_operation_says_what_it_takes_by_an_example():
+    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for media in (
+                operation.get("requestBody", {}).get("content", {}).values() if method in {"post", "put"} else ()
+            ):
+                if path.startswith("/api/v1/") and "examples" in media:
+                    break
+            else:
+                assert "requestBody" not in operation, f"{method} {path} has no example"
