@@ -84,7 +84,7 @@ class VoidView(TenantView):
         summary="Void a call",
         description="It is counted no more; its record and the reason stay. In a frozen month it becomes a difference.",
         tags=["calls"],
-        request=VoidSerializer,
+        request={"application/json": VoidSerializer},
         parameters=[schemas.SOURCE, LEG],
         responses={200: ChangeSerializer, **schemas.problems(400, 404, 409, 413, 422, 503)},
         examples=[OpenApiExample("A test call", {"reason": "test call of the integrator"}, request_only=True)],

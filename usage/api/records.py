@@ -109,7 +109,7 @@ class CallView(TenantView):
         description="A new version with the corrected record; the old one is kept. In a frozen month the change becomes a "
         "difference.",
         tags=["calls"],
-        request=schemas.CallSerializer,
+        request={"application/json": schemas.CallSerializer},
         parameters=[schemas.SOURCE, changes.REASON],
         responses={200: changes.ChangeSerializer, **schemas.problems(400, 404, 409, 413, 422, 503)},
         examples=[
@@ -177,7 +177,7 @@ class DeclarationsView(TenantView):
     @extend_schema(
         operation_id="declare", summary="Declare what was sent", tags=["declarations"],
         description="Your own totals of a day or month. The close compares and says what is missing; a newer figure stands.",
-        request=DeclarationSerializer,
+        request={"application/json": DeclarationSerializer},
         responses={200: CompletenessSerializer, **schemas.problems(400, 404, 422)},
         examples=[OpenApiExample("A day", {"starts_on": "2026-10-08", "ends_on": "2026-10-09", "calls": 1, "talk_seconds": 65},
                                  request_only=True)],
