@@ -9,7 +9,7 @@ from typing import NamedTuple
 from billing.rating.bill import Evidence, Line, LineKind, Step
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.held import changes_of, held_on, spans
-from billing.rating.exact import ONE, ZERO, exact
+from billing.rating.exact import ONE, ZERO, exact, total
 from billing.rating.prices import bounded, parts_of
 from billing.rating.terms import ModuleClause, Price, SeatClause
 from billing.rating.tiers import Part
@@ -123,21 +123,14 @@ def held_lines(
     zero_flat = context.policies.zero_usage_flat == "charged"
     price: Price = clause.price
     priced = bounded(price, parts_of(price, holding.quantity, zero_flat=zero_flat))
+    later = total(part.quantity for part in priced.parts[1:] if not part.unit)
     found = []
     for index, part in enumerate(priced.parts):
         head = () if part.steps[0].op == "start" else holding.steps
+        own = (ZERO if part.unit else part.quantity) if index else max(used - later, ZERO)
         if used or part.amount:
-            found.append(
-                context.line(
-                    clause,
-                    kind,
-                    _owed_for(context, part, holding.share),
-                    head=head,
-                    unit=unit,
-                    used=used if index == 0 else part.quantity,
-                    evidence=evidence,
-                )
-            )
+            owed = _owed_for(context, part, holding.share)
+            found.append(context.line(clause, kind, owed, head=head, unit=unit, used=own, evidence=evidence))
     return found
 
 

@@ -52,6 +52,11 @@ def test_a_changed_tax_rate_takes_the_line_back_and_charges_it_anew() -> None:
     ]
 
 
+def test_taxes_are_listed_from_the_highest_rate() -> None:
+    back = difference(month(100, tax="0.13"), month(100))
+    assert [(f"{r.rate:f}", f"{r.tax:f}") for r in back.taxes] == [("0.13", "-1.95"), ("0.06", "0.90")]
+
+
 def test_the_next_bill_carries_it_with_its_own_tax() -> None:
     late = difference(month(900), month(901))
     agreed = terms(talk(PRICE), tax={"rate": "0.06"})

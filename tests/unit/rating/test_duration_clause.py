@@ -254,3 +254,17 @@ def test_what_lifts_a_matrix_to_its_minimum_used_nothing() -> None:
     }
     line = bill(terms(talk(price)), row(minutes=10, cell=[["region", "a"]])).lines[-1]
     assert (line.key, line.quantity_used, line.quantity_billed) == ("talk.minimum", 0, 1)
+
+
+def test_only_regions_match_by_prefix_and_the_first_of_equal_cells_wins() -> None:
+    def found(cells: list[dict[str, object]], values: list[list[str]], **price: object) -> dict[str, str]:
+        matrix = {"kind": "matrix", "dimensions": ["region", "line"], "cells": cells, **price}
+        return amounts(bill(terms(talk(matrix)), row(minutes=1, cell=values)))
+
+    by_line = [{"where": {"line": "1"}, "price": "1"}, {"where": {}, "price": "2"}]
+    assert found(by_line, [["region", "a"], ["line", "12"]], region_match="prefix") == {"talk": "2.00"}
+    by_region = [{"where": {"region": "33"}, "price": "1"}, {"where": {}, "price": "2"}]
+    assert found(by_region, [["region", "3301"], ["line", ""]]) == {"talk": "2.00"}
+    assert found(by_region, [["region", "3301"], ["line", ""]], region_match="prefix") == {"talk.region=33": "1.00"}
+    twins = [{"where": {"line": "1"}, "price": "1"}, {"where": {"region": ""}, "price": "2"}]
+    assert found(twins, [["region", ""], ["line", "1"]]) == {"talk.line=1": "1.00"}

@@ -34,6 +34,9 @@ def test_increments(first: int, following: int, talk_ms: int, billed: int) -> No
     [
         ("exact-ceil", 60_001, None, 61),
         ("exact-floor", 60_999, None, 60),
+        ("exact-floor", 60_000, None, 60),
+        ("exact-floor", 3_600_000, None, 3600),
+        ("exact-ceil", 3_600_000, None, 3600),
         ("exact-floor", 999, None, 0),
         ("reported", 67_540, 68, 68),
         ("reported", 67_540, 67, 67),
@@ -77,6 +80,13 @@ def test_excess_is_taken_from_the_next_piece() -> None:
     assert billed_pieces([rule, rule], [59_000, 61_000]) == [60, 60]
     assert billed_pieces([rule, rule], [61_000, 59_000]) == [120, 0]
     assert billed_pieces([rule, rule, rule], [10_000, 10_000, 100_000]) == [60, 0, 60]
+
+
+def test_long_pieces_are_covered_to_the_millisecond() -> None:
+    fine = DurationRule(first_increment_s=1, next_increment_s=1)
+    assert billed_pieces([fine] * 3, [3_600_000, 3_600_000, 3_600_000]) == [3600, 3600, 3600]
+    assert billed_pieces([fine] * 2, [3_600_001, 3_599_999]) == [3601, 3599]
+    assert billed_pieces([fine] * 2, [3_600_001, 3_600_000]) == [3601, 3600]
 
 
 def test_pieces_of_other_bands_have_their_own_increments() -> None:

@@ -176,3 +176,21 @@ def test_credits_need_a_measurement() -> None:
     with pytest.raises(InvalidTerms) as refused:
         terms(service("1", credits=CREDITS))
     assert refused.value.pointer == "/clauses/0/measure"
+
+
+def test_cycles_follow_a_billing_day_that_short_months_lack() -> None:
+    last = Period(date(2026, 3, 31), date(2026, 4, 30))
+    agreed = terms(fee("890", every="quarter"), period=last, starts_on=date(2026, 2, 10))
+    assert amounts(bill(agreed)) == {"fee": "790.00"}
+
+
+def test_only_days_after_the_end_are_given_back_to_a_late_starter() -> None:
+    advance = fee("910", every="quarter", charged="advance")
+    assert owed(advance, 4, date(2026, 4, 11), ends_on=date(2026, 5, 21)) == {"fee": "810.00"}
+    assert owed(advance, 5, date(2026, 4, 11), ends_on=date(2026, 5, 21)) == {"fee.given-back": "-410.00"}
+
+
+def test_fees_print_their_units() -> None:
+    once = {"kind": "one_off", "code": "setup", "price": "1", "on": "2026-11-30"}
+    assert [line.unit for line in bill(terms(once, fee())).lines] == ["once", "month"]
+    assert [line.unit for line in bill(terms({**once, "unit": "voice"}, fee(unit="line"))).lines] == ["voice", "line"]

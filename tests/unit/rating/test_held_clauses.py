@@ -81,10 +81,16 @@ def test_seats_per_day() -> None:
 
 def test_graduated_seats() -> None:
     price = {"kind": "graduated", "tiers": tiers(("5", "100"), (None, "80"))}
-    assert amounts(bill(terms(seats(price)), subscriptions=[held("seats", ("2026-01-01", "8"))])) == {
-        "seats.tier-1": "500.00",
-        "seats.tier-2": "240.00",
-    }
+    found = bill(terms(seats(price)), subscriptions=[held("seats", ("2026-01-01", "8"))])
+    assert amounts(found) == {"seats.tier-1": "500.00", "seats.tier-2": "240.00"}
+    assert [line.quantity_used for line in found.lines] == [5, 3]
+    lifted = bill(terms(seats(price, committed="7")), subscriptions=[held("seats", ("2026-01-01", "6"))])
+    assert [(line.quantity_used, line.quantity_billed) for line in lifted.lines] == [(4, 5), (2, 2)]
+
+
+def test_the_thirty_first_of_thirty_days_costs_nothing() -> None:
+    agreed = terms(seats(), period=JANUARY, starts_on=date(2026, 1, 31), policies={"proration": "thirty_days"})
+    assert amounts(bill(agreed, subscriptions=[held("seats", ("2026-01-31", "1"))])) == {}
 
 
 def test_a_version_change_prices_each_part_of_the_month_at_its_own_tier() -> None:
@@ -170,3 +176,9 @@ def test_of_several_modules_the_oldest_ends_first() -> None:
 def test_holding_before_the_version_is_not_charged_by_it() -> None:
     agreed = versions((date(2026, 11, 16), agreement(module())))
     assert amounts(bill(agreed, subscriptions=[held("kb", ("2026-01-01", "1"))])) == {"kb": "150.00"}
+
+
+def test_a_module_that_nobody_used_has_no_line_of_uses() -> None:
+    on = [held("kb", ("2026-01-01", "1"))]
+    assert amounts(bill(terms(module(use_price="0.5"), talk("0")), subscriptions=on)) == {"kb": "300.00"}
+    assert amounts(bill(terms(module(), talk("0")), row("kb", calls=7), subscriptions=on)) == {"kb": "300.00"}

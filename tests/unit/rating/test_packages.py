@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billing.periods import Period
 from billing.rating import InvalidTerms
 from tests.unit.rating.making import agreement, amounts, bill, dials, row, talk, terms, tiers, versions
 
@@ -221,3 +222,24 @@ def test_packages_come_after_the_cap() -> None:
 def test_faulty_packages_are_refused(rest: dict[str, Any]) -> None:
     with pytest.raises(InvalidTerms):
         terms(pack(**rest), talk("1"))
+
+
+def test_carrying_over_follows_a_billing_day_that_short_months_lack() -> None:
+    agreed = terms(
+        pack(every="month", carry_over_months=1), talk("1"), period=Period(date(2026, 2, 28), date(2026, 3, 31))
+    )
+    assert str(bill(agreed).balances[0].expires_on) == "2026-04-30"
+
+
+def test_what_is_bought_next_month_is_not_there_yet() -> None:
+    agreed = terms(pack(), talk("1"))
+    found = bill(agreed, row(minutes=5, on="2026-11-30"), balances=[bought(on="2026-12-01"), bought(on="2026-11-30")])
+    assert left(found) == [("pack", "5", "95", "0")]
+
+
+def test_package_lines_count_purchases() -> None:
+    monthly = bill(terms(pack(every="month", price="50"), talk("1"))).lines[0]
+    assert (monthly.quantity_billed, monthly.unit, monthly.unit_price) == (1, "month", 50)
+    agreed = terms(pack(price="80"), talk("1"))
+    twice = bill(agreed, balances=[bought(on="2026-11-05"), bought(on="2026-11-06"), bought()]).lines[0]
+    assert (twice.quantity_billed, twice.unit, str(twice.amount)) == (2, "package", "160.00")
