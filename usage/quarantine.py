@@ -64,8 +64,11 @@ def replay(tenant: Tenant, records: Sequence[Quarantined], now: datetime) -> Rep
     for record in waiting:
         groups.setdefault((record.source_id, formats.get(record.batch_id, reading.NATIVE)), []).append(record)
     outcomes = [_replay_group(tenant, source, name, group, now) for (source, name), group in groups.items()]
-    counted = [sum(o.count(name) for o in outcomes) for name in ("accepted", "duplicate", "conflict", "rejected")]
-    return Replayed(len(waiting), *counted, tuple(outcome.batch_id for outcome in outcomes))
+    accepted, duplicates, conflicts, rejected = (
+        sum(outcome.count(name) for outcome in outcomes) for name in ("accepted", "duplicate", "conflict", "rejected")
+    )
+    batches = tuple(outcome.batch_id for outcome in outcomes)
+    return Replayed(len(waiting), accepted, duplicates, conflicts, rejected, batches)
 
 
 def discard(tenant_id: int, ids: Sequence[UUID], now: datetime) -> int:

@@ -29,7 +29,7 @@ class BytesParser(BaseParser):  # type: ignore[misc, unused-ignore]
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return the body as it came, up to one byte more than is allowed."""
         return bytes(stream.read(MAX_BYTES + 1))
 
@@ -42,7 +42,7 @@ def body_of_request(request: Request) -> bytes:
     if int(headers.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         raise BodyTooLarge("body_too_large", "The body is larger than 16 MiB; send it in parts.")
     try:
-        body = request.data
+        body: Any = request.data
     except (UnreadablePostError, ConnectionError):
         raise LengthRequired("body_cut_short", "The body ended before its Content-Length.") from None
     return unpack(body if isinstance(body, bytes) else b"", headers.get("HTTP_CONTENT_ENCODING", ""))

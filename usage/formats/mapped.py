@@ -97,7 +97,7 @@ def _decode_one(document: Any, mapping: Mapped, zone: str) -> Decoded:
 
 
 def _skipped(document: Any, mapping: Mapped) -> bool:
-    rule = mapping.get("skip")
+    rule = mapping.get("skip") or {}
     return bool(rule) and isinstance(document, dict) and _value(document, rule) in rule.get("in", ())
 
 

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             for file in files:
                 task = progress.add_task(file.name, total=file.stat().st_size)
-                counts = _Import(source, file, options).run(lambda at, task=task: progress.update(task, completed=at))  # type: ignore[misc]
+                counts = _Import(source, file, options).run(lambda at, task=task: progress.update(task, completed=at))
                 total += counts
                 if not options["json"]:
                     self.stdout.write(f"{file}: {told(counts)}")
