@@ -133,6 +133,7 @@ class Call(models.Model):
     class Meta:
         managed = False  # partitioned: usage/migrations says how
         db_table = "usage_call"
+        permissions = [("unmask_call", "Can see numbers in clear")]
 
 
 class Batch(models.Model):
