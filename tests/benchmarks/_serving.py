@@ -133,19 +133,23 @@ def request_of(path: str, body: bytes, key: str, content_type: str = "applicatio
 
 
 def exchange(line: socket.socket, request: bytes) -> tuple[int, bytes]:
-    """Send a request and read its answer to the end."""
+    """Send a request and read its answer to the end. Raises ConnectionError when it is cut short."""
     line.sendall(request)
-    got = line.recv(65536)
+    got = _more(line)
     while b"\r\n\r\n" not in got:
-        more = line.recv(65536)
-        if not more:
-            raise ConnectionError("hung up")
-        got += more
+        got += _more(line)
     head, _, body = got.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
     while len(body) < length:
-        body += line.recv(65536)
+        body += _more(line)
     return int(head[9:12]), body
+
+
+def _more(line: socket.socket) -> bytes:
+    got = line.recv(65536)
+    if not got:
+        raise ConnectionError("hung up in the middle of an answer")
+    return got
 
 
 def load(

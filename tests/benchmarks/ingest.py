@@ -120,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and end with the one line that trend keepers read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print every figure as JSON")
+    parser.add_argument("--full", action="store_true", help="more turns and more calls")
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--batches", type=int, default=BATCHES)
     options = parser.parse_args(arguments)
