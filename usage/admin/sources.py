@@ -71,7 +71,7 @@ class SourceAdmin(FinanceAdmin):
     autocomplete_fields = ("tenant",)
     fieldsets = (
         (None, {"fields": (("tenant", "code"), ("zone", "leg_policy"), "silence_factor")}),
-        (_("Numbers"), {"fields": (("country_code", "international_prefix", "trunk_prefix"),)}),
+        (_("Numbers"), {"fields": ("country_code", ("international_prefix", "trunk_prefix"))}),
         (_("FreeSWITCH"), {"fields": ("variables",), "classes": ("collapse",)}),
         (_("Callbacks of a platform"), {"fields": ("preset", "mapping", "acknowledgement"), "classes": ("collapse",)}),
     )
