@@ -158,7 +158,8 @@ class Environment(BaseSettings):
     @model_validator(mode="after")
     def _production_has_secrets(self) -> Environment:
         if not self.embedded:
-            for name, value in (("HUADAN_SECRET_KEY", self.secret_key), ("HUADAN_NUMBER_KEY", self.number_key)):
+            secrets = {"HUADAN_SECRET_KEY": self.secret_key, "HUADAN_NUMBER_KEY": self.number_key}
+            for name, value in ({"REDIS_URL": self.redis_url} | secrets).items():
                 if value is None:
                     raise ValueError(f"{name} is required when DATABASE_URL is set")
         return self

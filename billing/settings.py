@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_structlog",
-    "django_linear_migrations",
+    # A tool of development, absent from the lock for use.
+    *(["django_linear_migrations"] if importlib.util.find_spec("django_linear_migrations") else []),
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import ViewOnlyAdmin
@@ -22,7 +22,7 @@ from invoices.links import page_link
 from invoices.models import Delivery, Invoice
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
-from invoices.tasks import deliver_due
+from invoices.tasks import deliver_due, draft_contract_month
 
 
 def reader_language() -> str:
@@ -38,7 +38,7 @@ class InvoiceAdmin(ViewOnlyAdmin):
     list_filter = ("state", "blocked", "seller", "period_starts_on")
     list_select_related = ("tenant", "contract", "seller")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
-    actions = ("choose_to_issue",)
+    actions = ("choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
 
     @admin.display(description=_("invoice"))
@@ -107,6 +107,15 @@ class InvoiceAdmin(ViewOnlyAdmin):
         """Lead to the page that shows count and total before anything happens."""
         ids = ",".join(str(pk) for pk in chosen.values_list("pk", flat=True))
         return HttpResponseRedirect(f"{reverse('admin:invoices_invoice_issue')}?ids={ids}")
+
+    @admin.action(description=_("Draft again"))
+    def draft_again(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> None:
+        """Have drafts computed anew, with the calls and contracts of now; issued invoices stay as they are."""
+        drafts = list(chosen.filter(state=Invoice.DRAFT))
+        for draft in drafts:
+            draft_contract_month.delay(draft.contract_id, draft.period_starts_on.isoformat())
+        message = ngettext("%d draft is being computed anew.", "%d drafts are being computed anew.", len(drafts)) % len(drafts)
+        self.message_user(request, message, messages.SUCCESS if drafts else messages.WARNING)
 
     def issue_view(self, request: HttpRequest) -> HttpResponse:
         """Show how many drafts and how much money; on confirmation issue them in order of contract."""

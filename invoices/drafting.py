@@ -18,7 +18,7 @@ from invoices.evidence import digest_of
 from invoices.models import Invoice, Line
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
-from usage.aggregation import billed_seconds_by_day, count_if_stale, days_of, totals_of
+from usage.aggregation import billed_seconds_by_day, count_now, days_of, totals_of
 
 FORMAT = "huadan-invoice/1"
 
@@ -30,13 +30,13 @@ class AlreadyIssued(Refused):
 
 
 def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
-    """Count a month if calls came since, rate it, and store the draft; an earlier draft is replaced.
+    """Count a month, rate it, and store the draft; an earlier draft is replaced.
 
     Raises NotInForce when the contract says nothing about the month, AlreadyIssued when there is an issued invoice.
     """
     terms = terms_for(contract, period)
     tenant = contract.tenant
-    count_if_stale(tenant, period, now)
+    count_now(tenant, period, now)
     totals = totals_of(tenant.pk, contract.pk, terms)
     bill = rate(terms, totals)
     document = _document(contract, terms, bill)

@@ -6,7 +6,8 @@ Everything that comes from a contract travels as a parameter-safe literal; nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import reduce
 
@@ -52,10 +53,40 @@ def local_day(zone: str) -> Composable:
 
 def takes(taking: Taking, agreement: Agreement, zone: str) -> Composable:
     """Give the condition under which a clause would take a call, had no clause before it done so."""
-    conditions = [COUNTED[taking.counts], *selected(taking.select, agreement, zone)]
     if taking.counter is not None:
-        conditions.append(SQL("counters ? {}").format(Literal(taking.counter)))
-    return all_of(conditions)
+        counted: Composable = SQL("counters ? {}").format(Literal(taking.counter))
+    else:
+        counted = COUNTED[taking.counts]
+    return all_of([counted, *selected(taking.select, agreement, zone)])
+
+
+def lacking(takings: Sequence[Taking]) -> Composable:
+    """Give the condition under which a call that no clause of a meter takes is uncovered usage on it."""
+    if takings[0].counter is not None:
+        name = Literal(takings[0].counter)
+        return SQL("(counters ? {} AND (counters ->> {})::numeric <> 0)").format(name, name)
+    if takings[0].rule is not None:
+        return SQL("(answered_at IS NOT NULL AND (talk_ms > 0 OR reported_seconds > 0))")
+    counts = {taking.counts for taking in takings}
+    if "attempted" in counts:
+        return TRUE
+    return COUNTED["answered"] if "answered" in counts else SQL("FALSE")
+
+
+def taken_by_none(meters: Iterable[Sequence[Taking]], agreement: Agreement, zone: str) -> Composable | None:
+    """Give the condition under which an answered call is seen by no meter at all; None when there can be none."""
+    seen: list[Composable] = []
+    for takings in meters:
+        if takings[0].measure is not None:
+            continue
+        counts_calls = takings[0].counter is None
+        if any(counts_calls and t.counts != "transferred" and t.select == Select() for t in takings):
+            return None
+        if takings[0].needs_cover and takings[0].rule is None and counts_calls and lacking(takings) != SQL("FALSE"):
+            return None
+        seen += [takes(taking, agreement, zone) for taking in takings]
+        seen += [lacking(takings)] if takings[0].needs_cover else []
+    return SQL("(answered_at IS NOT NULL AND NOT COALESCE({}, FALSE))").format(any_of(seen))
 
 
 def taken_first(takings: Sequence[Taking], clause: str, agreement: Agreement, zone: str) -> Composable:
@@ -84,7 +115,9 @@ def selected(select: Select, agreement: Agreement, zone: str) -> list[Composable
         conditions.append(_among("region", select.region))
     conditions += [_among(name, values) for name in ("robot", "line", "language") if (values := getattr(select, name))]
     if select.source:
-        among = SQL("source_id IN (SELECT id FROM usage_source WHERE tenant_id = usage_call.tenant_id AND code = ANY({}))")
+        among = SQL(
+            "source_id IN (SELECT id FROM usage_source WHERE tenant_id = usage_call.tenant_id AND code = ANY({}))"
+        )
         conditions.append(among.format(Literal(list(select.source))))
     if select.module:
         conditions.append(SQL("modules && {}::text[]").format(Literal(list(select.module))))
@@ -121,7 +154,9 @@ def band_of(bands: Sequence[Band], calendar: Calendar, zone: str) -> Composable:
     local = local_time(zone)
     ranked = sorted(bands, key=lambda band: -band.priority)  # stable: equal priorities keep their order
     cases = [
-        SQL("WHEN {} THEN {}").format(any_of([_rules(rule, calendar, local) for rule in band.rules]), Literal(band.code))
+        SQL("WHEN {} THEN {}").format(
+            any_of([_rules(rule, calendar, local) for rule in band.rules]), Literal(band.code)
+        )
         for band in ranked
     ]
     return SQL("CASE {} END").format(SQL(" ").join(cases))
@@ -135,9 +170,7 @@ def _rules(rule: BandRule, calendar: Calendar, local: Composable) -> Composable:
         within = SQL("{} BETWEEN {} AND {}").format(minute, Literal(start), Literal(end - 1))
         return all_of([within, *_holds_on(rule, calendar, today)])
     late = all_of([SQL("{} >= {}").format(minute, Literal(start)), *_holds_on(rule, calendar, today)])
-    early = all_of(
-        [SQL("{} < {}").format(minute, Literal(min(start, end))), *_holds_on(rule, calendar, yesterday)]
-    )
+    early = all_of([SQL("{} < {}").format(minute, Literal(min(start, end))), *_holds_on(rule, calendar, yesterday)])
     return any_of([late, early])
 
 
@@ -176,15 +209,22 @@ def counted_ms(rule: DurationRule) -> Composable:
 
 def billed_seconds(rule: DurationRule) -> Composable:
     """Give the expression for the billed seconds of a call; the same ladder as ``billing.rating.durations``."""
-    if rule.legs == "each":
-        parts = [_ladder(rule, _counted_seconds(rule, SQL(part))) for part in ("(talk_ms - agent_ms)", "agent_ms")]
-        return SQL("({} + {})").format(*parts)
-    return _ladder(rule, _counted_seconds(rule, counted_ms(rule)))
+    return _over_legs(rule, lambda rule, milliseconds: _ladder(rule, _counted_seconds(rule, milliseconds)))
 
 
 def counted_seconds(rule: DurationRule) -> Composable:
     """Give the expression for whole seconds by basis, free threshold and minimum, before increments."""
-    return _counted_seconds(rule, counted_ms(rule))
+    return _over_legs(rule, _counted_seconds)
+
+
+def _over_legs(rule: DurationRule, seconds: Callable[[DurationRule, Composable], Composable]) -> Composable:
+    """Take the robot's part, the whole, or both parts each for itself; parts have no reported seconds of their own."""
+    if rule.legs != "each":
+        return seconds(rule, counted_ms(rule))
+    apart = replace(rule, basis="exact-ceil") if rule.basis == "reported" else rule
+    return SQL("(CASE WHEN agent_ms > 0 THEN {} + {} ELSE {} END)").format(
+        seconds(apart, SQL("(talk_ms - agent_ms)")), seconds(apart, SQL("agent_ms")), seconds(rule, SQL("talk_ms"))
+    )
 
 
 def _counted_seconds(rule: DurationRule, milliseconds: Composable) -> Composable:

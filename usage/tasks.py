@@ -9,7 +9,7 @@ from celery import shared_task
 
 from billing.periods import period_containing
 from tenants.models import Tenant
-from usage.aggregation import count_if_stale, stale_months
+from usage.aggregation import count_if_stale, mark_newly_agreed, stale_months
 from usage.partitions import ensure_partitions_around
 
 MONTHS_A_TICK = 200
@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 @shared_task
 def count_stale_months() -> None:
     """Ask for every stale month to be counted, the longest waiting first."""
+    mark_newly_agreed(datetime.now(UTC))
     for tenant_id, period in stale_months(MONTHS_A_TICK):
         count_tenant_month.delay(tenant_id, period.isoformat())
 

@@ -8,7 +8,7 @@ import pytest
 
 from billing.environment import Environment, read
 
-SECRETS = {"HUADAN_SECRET_KEY": "s" * 50, "HUADAN_NUMBER_KEY": "n" * 50}
+SECRETS = {"REDIS_URL": "redis://r", "HUADAN_SECRET_KEY": "s" * 50, "HUADAN_NUMBER_KEY": "n" * 50}
 
 
 @pytest.fixture
@@ -48,6 +48,9 @@ def test_a_wrong_value_is_one_sentence(environment: Any, name: str, value: str, 
 def test_production_needs_its_secrets(environment: Any) -> None:
     with pytest.raises(SystemExit) as end:
         environment(DATABASE_URL="postgresql://db/huadan")
+    assert str(end.value) == "Wrong setting: REDIS_URL is required when DATABASE_URL is set."
+    with pytest.raises(SystemExit) as end:
+        environment(REDIS_URL="redis://r")
     assert str(end.value) == "Wrong setting: HUADAN_SECRET_KEY is required when DATABASE_URL is set."
 
 

@@ -14,6 +14,7 @@ from invoices.drafting import AlreadyIssued, draft_month
 from invoices.issuing import CannotIssue, issue, stored_pdf
 from invoices.models import Delivery, Invoice, NumberSeries
 from tests.conftest import NOW, call_of
+from usage.aggregation import count_now, mark_newly_agreed, stale_months
 from usage.models import UsageMonth
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,3 +119,26 @@ def test_the_stored_pdf_is_rendered_once(contract: Any, post: Any) -> None:
     first, second = stored_pdf(issued, NOW), stored_pdf(issued, NOW)
     assert first.pk == second.pk
     assert bytes(first.content).startswith(b"%PDF-1.7")
+
+
+def test_calls_counted_before_the_contract_was_signed_are_charged(tenant: Any, post: Any, make_contract: Any) -> None:
+    post(call_of(1))
+    count_now(tenant, OCTOBER, NOW)  # nobody has agreed to anything yet
+    assert draft_month(make_contract(), OCTOBER, NOW).net == Decimal("0.30")
+
+
+def test_days_that_no_contract_rules_are_uncovered_not_free(make_contract: Any, post: Any) -> None:
+    contract = make_contract(starts_on=date(2026, 10, 9))
+    post(call_of(1), call_of(2, started_at="2026-10-09T09:00:00+08:00", answered_at="2026-10-09T09:00:05+08:00", ended_at="2026-10-09T09:00:50+08:00"))
+    draft = draft_month(contract, OCTOBER, NOW)
+    assert draft.net == Decimal("0.15")
+    assert draft.blocked
+
+
+def test_beat_finds_months_counted_before_a_signature(tenant: Any, post: Any, make_contract: Any) -> None:
+    post(call_of(1))
+    count_now(tenant, OCTOBER, NOW - timedelta(days=1))
+    assert mark_newly_agreed(NOW) == 0
+    make_contract()
+    assert mark_newly_agreed(NOW) == 1
+    assert stale_months(10) == [(tenant.pk, OCTOBER.starts_on)]
