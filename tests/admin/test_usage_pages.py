@@ -125,3 +125,17 @@ def test_the_pages_speak_chinese(post, boss, tenant):
     post(call_of(1))
     page = boss.get("/admin/usage/quarantinelisting/", headers={"Accept-Language": "zh-hans"})
     assert "隔离区为空" in page.content.decode()
+
+
+def test_numbers_are_shown_in_clear_only_with_the_permission_and_a_reason(post, tenant, key, source):
+    tenant.keep_numbers = True
+    tenant.save()
+    post(call_of(1))
+    to = f"/admin/usage/calllisting/unmask/?tenant={tenant.pk}&source={source.pk}&call_id=call-1&leg=a"
+    assert staff("view_call").get(to).status_code == 403
+    may = staff("view_call", "unmask_call")
+    assert b"unmask/" in may.get("/admin/usage/calllisting/?from=2026-10-01&to=2026-10-31").content
+    assert b"+8613800001234" not in may.get(to).content
+    assert b"+8613800001234" not in may.post(to, {"reason": " "}).content
+    assert b"+8613800001234" in may.post(to, {"reason": "complaint 7"}).content
+    assert b"+8613800001234" not in may.post(to.replace("call-1", "call-2"), {"reason": "complaint 7"}).content

@@ -10,6 +10,8 @@ import zstandard
 from django.test import Client
 
 from tests.conftest import call_of
+from usage.api import doors
+from usage.limiting import Limiter
 from usage.models import Call, Quarantined
 
 GOOD = json.dumps(call_of(1))
@@ -164,3 +166,28 @@ def test_a_switch_with_impossible_times_is_answered_200(send):
     for micros in ("9" * 30, "253402300800000000", "-1", "soon", "--5", "٣", "1e400"):
         body = json.dumps({"variables": {"uuid": "u-1", "start_uepoch": micros, "end_uepoch": "1", "billusec": micros}})
         assert send(body, to="/api/v1/cdr/freeswitch/switch-1")["rejected"] == 1
+
+
+def test_a_key_that_posts_too_fast_is_told_when_to_come_again(send, key, monkeypatch):
+    monkeypatch.setattr(doors, "RECORDS", Limiter(per_second=1, burst=2))
+    assert send(f"[{GOOD}]")["accepted"] == 1
+    send(f"[{GOOD}]")
+    answer = Client().post(
+        "/api/v1/calls", f"[{GOOD}]", content_type="application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (429, "too_fast", "1")
+    monkeypatch.setattr(doors, "REQUESTS", Limiter(per_second=0.1, burst=1))
+    answers = [
+        Client().post("/api/v1/events", b"", content_type="x/y", headers={"Authorization": f"Bearer {key}"})
+        for _ in (1, 2)
+    ]
+    assert [each.status_code for each in answers] == [400, 429]
+
+
+def test_a_full_disk_is_said_and_nothing_is_stored(send, key, monkeypatch):
+    monkeypatch.setattr(doors, "free_disk_percent", lambda: 0.1)
+    answer = Client().post(
+        "/api/v1/calls", f"[{GOOD}]", content_type="application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "disk_full", "30")
+    assert Call.objects.count() == 0

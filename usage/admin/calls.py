@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
 
+from billing.errors import Refused
 from tenants.models import Tenant
-from usage.admin.listing import PAGE, ListingAdmin, chosen_days, link
+from usage.admin.listing import PAGE, ListingAdmin, chosen_days, chosen_tenant, link
 from usage.models import Call, CallListing, Source
 from usage.numbers import number_hash
+from usage.unmasking import PERMISSION as MAY_UNMASK
+from usage.unmasking import unmask_call
 
 
 @admin.register(CallListing)
@@ -21,6 +28,31 @@ class CallListingAdmin(ListingAdmin):
 
     permission = "usage.view_call"
     template = "admin/usage/calls.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that shows the numbers of one call."""
+        own = [path("unmask/", self.admin_site.admin_view(self.unmask_view), name="usage_call_unmask")]
+        return own + cast("list[URLPattern]", super().get_urls())
+
+    def unmask_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a reason, then show the numbers of one call once; who saw them and why is noted."""
+        tenant = chosen_tenant(request)
+        if tenant is None or not request.user.has_perm(MAY_UNMASK):
+            raise PermissionDenied
+        asked = {name: request.GET.get(name, "").replace("\x00", "") for name in ("source", "call_id", "leg")}
+        numbers = None
+        if request.method == "POST":
+            source = asked["source"]
+            source_id = int(source) if source.isascii() and source.isdecimal() and len(source) < 19 else 0
+            try:
+                numbers = unmask_call(
+                    request.user, tenant.pk, source_id, asked["call_id"], leg=asked["leg"],
+                    reason=request.POST.get("reason", ""), now=datetime.now(UTC),
+                )  # fmt: skip
+            except Refused as refusal:
+                self.refuse(request, refusal)
+        own = {"title": _("Numbers in clear"), "opts": self.opts, "asked": asked, "numbers": numbers}
+        return TemplateResponse(request, "admin/usage/unmask.html", self.admin_site.each_context(request) | own)
 
     def page(self, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
         """Return the calls and where the next page begins."""
@@ -33,6 +65,7 @@ class CallListingAdmin(ListingAdmin):
         last = calls[PAGE - 1] if len(calls) > PAGE else None
         following = f"{last.started_at.isoformat()}|{last.call_id}|{last.leg}" if last else ""
         return {
+            "may_unmask": request.user.has_perm(MAY_UNMASK),
             "calls": calls[:PAGE],
             "following": link(request, after=following) if last else "",
             "start": start,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,9 +27,13 @@ from usage.formats.presets import PRESETS
 from usage.formats.record import Decoded
 from usage.idempotency import ingest_once
 from usage.ingestion import Outcome, Reporter, ingest_batch
+from usage.limiting import Limiter
 from usage.models import Source
 from usage.sources import rules_of, source_of
 
+# What one key may do in one process; far above any switch, far below what would starve the others for long.
+REQUESTS = Limiter(per_second=2_000, burst=10_000)
+RECORDS = Limiter(per_second=100_000, burst=500_000)
 ANY_BODY = {"application/json": OpenApiTypes.OBJECT}
 
 
@@ -35,6 +41,7 @@ class DiskFull(Refused):
     """There is too little room to promise anything; the sender keeps the record and tries again."""
 
     status = 503
+    wait = 30.0
 
 
 class IngestView(TenantView):
@@ -42,6 +49,19 @@ class IngestView(TenantView):
 
     scope = ApiKey.INGEST
     parser_classes = [BytesParser]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let no key ask faster than it may, before anything is read."""
+        super().initial(request, *args, **kwargs)
+        REQUESTS.take(self.holder.key_id, 1, time.monotonic())
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Say with a 429 or 503 when to come again."""
+        response = super().handle_exception(exc)
+        wait = getattr(exc, "wait", None)
+        if wait is not None and not response.has_header("Retry-After"):
+            response["Retry-After"] = str(math.ceil(wait))
+        return response
 
     def take(self, source: Source, format_name: str, *, uuid: str = "", whole: bool = False) -> Outcome:
         """Read the request's body in a format and store what is in it."""
@@ -72,7 +92,9 @@ class IngestView(TenantView):
     def _read(self, source: Source, format_name: str, body: bytes, uuid: str) -> list[Decoded]:
         refuse_when_full()
         content_type = self.request.META.get("CONTENT_TYPE", "")
-        return reading.read(format_name, body, rules_of(source), content_type=content_type, uuid=uuid)
+        decoded = reading.read(format_name, body, rules_of(source), content_type=content_type, uuid=uuid)
+        RECORDS.take(self.holder.key_id, len(decoded), time.monotonic())
+        return decoded
 
     def _reporter(self) -> Reporter:
         holder = self.holder
