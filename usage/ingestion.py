@@ -20,7 +20,16 @@ from billing.periods import periods
 from usage.formats.record import Decoded, Fault, refusal_of
 from usage.models import Source
 from usage.partitions import ensure_partitions
-from usage.storing import Candidate, Delivery, copy_lines, look_at_months, store_few, store_many, take_locks
+from usage.storing import (
+    Candidate,
+    Delivery,
+    copy_lines,
+    look_at_months,
+    store_at_once,
+    store_few,
+    store_many,
+    take_locks,
+)
 
 BUCKETS = 64
 FEW_RECORDS = 24
@@ -122,9 +131,32 @@ def ingest_batch(
     django.db.OperationalError when the database cannot take it; then nothing is stored and the sender tries again.
     """
     prepared = prepare(reporter, source, decoded, format_name, now, whole=whole)
-    with contextlib.suppress(NotWhole), one_transaction(pipelined=prepared.few):
-        store(prepared)
+    if not _stored_at_once(prepared):
+        with contextlib.suppress(NotWhole), one_transaction(pipelined=prepared.few):
+            store(prepared)
     return prepared.outcome
+
+
+def _stored_at_once(prepared: Prepared) -> bool:
+    """Store a few records in which nothing is unusual in one statement, which is its own transaction.
+
+    Returns False, with nothing done, when a record cannot be taken or conflicts, a month is frozen or not yet noted,
+    or the caller has a transaction open.
+    """
+    if not prepared.few or not prepared.candidates or prepared.outcome.exceptions or connection.in_atomic_block:
+        return False
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        cursor = psycopg.Cursor(connection.connection)
+        locks = _locks(prepared)
+        known = store_at_once(cursor, prepared.delivery(frozenset()), prepared.candidates, prepared.format_name, locks)
+    if known is None:
+        return False
+    prepared.outcome.exceptions = [
+        _repeated(index, prepared.candidates[index].record.call_id, same=True) for index in known
+    ]
+    return True
 
 
 @contextlib.contextmanager
@@ -188,7 +220,7 @@ def store(prepared: Prepared) -> None:
     outcome, who = prepared.outcome, prepared.reporter
     _refuse_parts(prepared)
     cursor = psycopg.Cursor(connection.connection)
-    _lock(cursor, prepared)
+    take_locks(cursor, _locks(prepared))
     if prepared.candidates:
         months = look_at_months(cursor, who.tenant_id, prepared.source.pk, prepared.months)
         delivery = prepared.delivery(months.frozen)
@@ -211,7 +243,7 @@ def store(prepared: Prepared) -> None:
     )  # fmt: skip
 
 
-def _lock(cursor: Any, prepared: Prepared) -> None:
+def _locks(prepared: Prepared) -> list[tuple[int, bool]]:
     """Keep others from storing the same ids in another month meanwhile, and a month from being frozen.
 
     The unique key finds a repetition within a partition; one in another month is found by looking, which is exact
@@ -225,7 +257,7 @@ def _lock(cursor: Any, prepared: Prepared) -> None:
     if prepared.few:
         buckets = {bucket_of(candidate.record.call_id) for candidate in prepared.candidates}
         locks += [(source + 1 + bucket, False) for bucket in sorted(buckets)]
-    take_locks(cursor, locks)
+    return locks
 
 
 def lock_call(cursor: Any, tenant_id: int, source_id: int, call_id: str) -> None:

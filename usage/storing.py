@@ -208,6 +208,36 @@ def look_at_months(cursor: Any, tenant_id: int, source_id: int, months: list[dat
     )
 
 
+def store_at_once(
+    cursor: Any, delivery: Delivery, candidates: list[Candidate], format_name: str, locks: list[tuple[int, bool]]
+) -> list[int] | None:
+    """Store a few records with their batch in one statement; return the positions of those that were there before.
+
+    None says that something is unusual and nothing was stored: see migration 0009, which has the function.
+    """
+    cursor.execute(
+        "SELECT usage_store_few(%s, %s, %s::int8[], %s::bool[], %s::date[], %s::jsonb, %s, %s, %s)",
+        [
+            delivery.tenant_id,
+            delivery.source_id,
+            _array_of(number for number, _ in locks),
+            _array_of(shared for _, shared in locks),
+            _array_of({candidate.period for candidate in candidates}),
+            json_rows(delivery, candidates),
+            delivery.batch_id,
+            format_name,
+            delivery.received_at,
+        ],
+        prepare=True,
+    )
+    known: list[int] | None = cursor.fetchone()[0]
+    return known
+
+
+def _array_of(values: Iterable[object]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
+
+
 def store_few(
     cursor: Any, delivery: Delivery, candidates: list[Candidate], with_calls: list[date]
 ) -> dict[tuple[str, str], bytes]:
@@ -217,16 +247,20 @@ def store_few(
 
 
 @functools.lru_cache(maxsize=256)
-def _store_few(with_calls: tuple[date, ...]) -> sql.Composable:
+def _store_few(with_calls: tuple[date, ...]) -> bytes:
     """Build the statement. The months are written out, so that the plan that is kept opens no other partition."""
-    return sql.SQL(
-        "WITH incoming AS MATERIALIZED (SELECT each, {} AS known_hash FROM jsonb_populate_recordset(NULL::usage_call, "
-        "%s::jsonb) AS each), stored AS (INSERT INTO usage_call ({}) SELECT {} FROM incoming WHERE known_hash IS NULL) "
-        "SELECT (each).call_id, (each).leg, known_hash FROM incoming WHERE known_hash IS NOT NULL"
-    ).format(
-        _known_hash(with_calls),
-        sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-        sql.SQL(", ").join(sql.SQL("(each).{}").format(sql.Identifier(name)) for name in COLUMNS),
+    return (
+        sql.SQL(
+            "WITH incoming AS MATERIALIZED (SELECT each, {} AS known_hash FROM jsonb_populate_recordset(NULL::usage_call, "
+            "%s::jsonb) AS each), stored AS (INSERT INTO usage_call ({}) SELECT {} FROM incoming WHERE known_hash IS NULL) "
+            "SELECT (each).call_id, (each).leg, known_hash FROM incoming WHERE known_hash IS NOT NULL"
+        )
+        .format(
+            _known_hash(with_calls),
+            sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+            sql.SQL(", ").join(sql.SQL("(each).{}").format(sql.Identifier(name)) for name in COLUMNS),
+        )
+        .as_bytes()
     )
 
 
@@ -257,12 +291,16 @@ def store_many(
 
 
 @functools.lru_cache(maxsize=256)
-def _find_known(with_calls: tuple[date, ...]) -> sql.Composable:
-    return sql.SQL(
-        "WITH incoming AS MATERIALIZED (SELECT each.call_id, each.leg, {} AS known_hash "
-        "FROM (SELECT *, %s::int8 AS tenant_id, %s::int8 AS source_id FROM unnest(%s::text[], %s::text[]) AS k (call_id, leg)) "
-        "AS each) SELECT call_id, leg, known_hash FROM incoming WHERE known_hash IS NOT NULL"
-    ).format(_known_hash(with_calls))
+def _find_known(with_calls: tuple[date, ...]) -> bytes:
+    return (
+        sql.SQL(
+            "WITH incoming AS MATERIALIZED (SELECT each.call_id, each.leg, {} AS known_hash "
+            "FROM (SELECT *, %s::int8 AS tenant_id, %s::int8 AS source_id FROM unnest(%s::text[], %s::text[]) AS k (call_id, leg)) "
+            "AS each) SELECT call_id, leg, known_hash FROM incoming WHERE known_hash IS NOT NULL"
+        )
+        .format(_known_hash(with_calls))
+        .as_bytes()
+    )
 
 
 def _known_hash(with_calls: tuple[date, ...]) -> sql.Composable:

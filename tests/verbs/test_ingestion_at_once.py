@@ -1,0 +1,96 @@
+"""A few records in one statement come out exactly as in a transaction of many."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tenants.models import Tenant
+from tests.conftest import NOW, call_of
+from usage import ingestion
+from usage.formats import native
+from usage.ingestion import Outcome, Reporter, ingest_batch
+from usage.models import Batch, Call, Quarantined, Source, UsageMonth
+
+COUNTS = ("accepted", "duplicate", "conflict", "rejected")
+
+
+@pytest.fixture(autouse=True)
+def _no_calls_left(transactional_db: None) -> Iterator[None]:
+    yield  # the flush after the test empties what Django manages, which calls are not
+    Call.objects.all().delete()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Note for each delivery whether it was stored in one statement."""
+    noted: list[bool] = []
+    inner = ingestion._stored_at_once
+
+    def noting(prepared: Any) -> bool:
+        noted.append(inner(prepared))
+        return noted[-1]
+
+    monkeypatch.setattr(ingestion, "_stored_at_once", noting)
+    return noted
+
+
+@pytest.fixture
+def take(tenant: Tenant, source: Source) -> Callable[..., Outcome]:
+    def take(*records: dict[str, Any]) -> Outcome:
+        reporter = Reporter(tenant.pk, tenant.zone, tenant.billing_day, True, 400)
+        return ingest_batch(reporter, source, native.decode(json.dumps(records).encode()), "native", NOW)
+
+    return take
+
+
+def test_the_first_of_a_month_goes_the_long_way_and_the_next_at_once(
+    take: Callable[..., Outcome], at_once: list[bool]
+) -> None:
+    assert take(call_of(1)).count("accepted") == 1
+    assert take(call_of(2), call_of(3, robot='quo"te\\', counters={"n": 1})).count("accepted") == 2
+    assert at_once == [False, True]
+    by_long_way, by_short_way = Call.objects.get(call_id="call-1"), Call.objects.get(call_id="call-2")
+    same = [f.name for f in Call._meta.get_fields() if f.name not in {"pk", "call_id", "batch_id", "content_hash"}]
+    assert [bytes(v) if isinstance(v := getattr(by_long_way, n), memoryview) else v for n in same] == [
+        bytes(v) if isinstance(v := getattr(by_short_way, n), memoryview) else v for n in same
+    ]
+
+
+def test_repetitions_and_conflicts_come_out(take: Callable[..., Outcome], at_once: list[bool]) -> None:
+    take(call_of(1), call_of(2))
+    outcome = take(call_of(3), call_of(1), call_of(4), call_of(2))
+    assert [outcome.count(name) for name in COUNTS] == [2, 2, 0, 0]
+    assert [item.outcome for item in outcome.items] == ["accepted", "duplicate", "accepted", "duplicate"]
+    outcome = take(call_of(5), call_of(1, robot="other"))
+    assert [outcome.count(name) for name in COUNTS] == [1, 0, 1, 0]
+    assert at_once == [False, True, False]
+    assert Quarantined.objects.count() == 1
+    assert sum(Batch.objects.values_list("accepted", flat=True)) == Call.objects.count() == 5
+
+
+def test_a_repetition_in_another_month_is_found(take: Callable[..., Outcome], at_once: list[bool]) -> None:
+    september = {
+        name: f"2026-09-08T09:0{n}:00+08:00" for n, name in enumerate(("started_at", "answered_at", "ended_at"))
+    }
+    take(call_of(1))
+    take(call_of(2, **september))
+    outcome = take(call_of(1, **september))
+    assert outcome.count("conflict") == 1
+    assert at_once == [False, False, False]
+    assert Call.objects.count() == 2
+
+
+def test_a_frozen_or_counted_month_goes_the_long_way(take: Callable[..., Outcome], at_once: list[bool]) -> None:
+    take(call_of(1))
+    UsageMonth.objects.update(stale_since=None)
+    take(call_of(2))
+    assert UsageMonth.objects.get().stale_since == NOW
+    UsageMonth.objects.filter(period=date(2026, 10, 1)).update(state="frozen")
+    take(call_of(3))
+    assert at_once == [False, False, False]
+    assert Call.objects.get(call_id="call-3").flags == ["late"]
