@@ -14,7 +14,7 @@ from unfold.sites import UnfoldAdminSite
 from billing.errors import Refused
 
 
-class FinanceAdminSite(UnfoldAdminSite):
+class FinanceAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     """The one admin site; everything finance does happens here."""
 
     index_title = _("Billing")

@@ -11,6 +11,10 @@ from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A0
 @register(Tags.security, deploy=True)
 def the_base_address_is_https(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Warn when links in mails would be plain http although the site redirects to https."""
-    if settings.SECURE_SSL_REDIRECT and settings.BASE_URL.startswith("http://") and "localhost" not in settings.BASE_URL:
+    if (
+        settings.SECURE_SSL_REDIRECT
+        and settings.BASE_URL.startswith("http://")
+        and "localhost" not in settings.BASE_URL
+    ):
         return [Warning("HUADAN_BASE_URL is http; use https.", hint="Set HUADAN_BASE_URL.", id="huadan.W001")]
     return []

@@ -96,7 +96,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if token:
         allowed = hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}")
     else:
-        allowed = request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1", ""} and "X-Forwarded-For" not in request.headers
+        allowed = (
+            request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1", ""} and "X-Forwarded-For" not in request.headers
+        )
     return ExportToDjangoView(request) if allowed else HttpResponseForbidden()
 
 

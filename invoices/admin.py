@@ -60,7 +60,11 @@ class InvoiceAdmin(ViewOnlyAdmin):
     def amount(self, invoice: Invoice) -> str:
         """Show the total with its currency, right-aligned in tabular figures."""
         figure = Decimal(invoice.document["bill"]["total"])
-        return format_html('<span style="font-variant-numeric: tabular-nums; white-space: nowrap">{} {}</span>', f"{figure:,}", invoice.currency)
+        return format_html(
+            '<span style="font-variant-numeric: tabular-nums; white-space: nowrap">{} {}</span>',
+            f"{figure:,}",
+            invoice.currency,
+        )
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages to issue drafts and to see a PDF."""
@@ -114,7 +118,9 @@ class InvoiceAdmin(ViewOnlyAdmin):
         drafts = list(chosen.filter(state=Invoice.DRAFT))
         for draft in drafts:
             draft_contract_month.delay(draft.contract_id, draft.period_starts_on.isoformat())
-        message = ngettext("%d draft is being computed anew.", "%d drafts are being computed anew.", len(drafts)) % len(drafts)
+        message = ngettext("%d draft is being computed anew.", "%d drafts are being computed anew.", len(drafts)) % len(
+            drafts
+        )
         self.message_user(request, message, messages.SUCCESS if drafts else messages.WARNING)
 
     def issue_view(self, request: HttpRequest) -> HttpResponse:
@@ -124,17 +130,21 @@ class InvoiceAdmin(ViewOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
         ids = [int(text) for text in request.GET.get("ids", "").split(",") if text.isdecimal()]
         drafts = list(
-            Invoice.objects.filter(pk__in=ids, state=Invoice.DRAFT).select_related("tenant", "contract").order_by("contract__code")
+            Invoice.objects.filter(pk__in=ids, state=Invoice.DRAFT)
+            .select_related("tenant", "contract")
+            .order_by("contract__code")
         )
         if request.method != "POST":
             totals: dict[str, Decimal] = {}
             for draft in drafts:
-                totals[draft.currency] = totals.get(draft.currency, Decimal(0)) + Decimal(draft.document["bill"]["total"])
+                totals[draft.currency] = totals.get(draft.currency, Decimal(0)) + Decimal(
+                    draft.document["bill"]["total"]
+                )
             context = self.admin_site.each_context(request) | {
                 "title": _("Issue and send"),
                 "drafts": drafts,
                 "totals": [(currency, f"{total:,}") for currency, total in totals.items()],
-                "opts": self.model._meta,
+                "opts": self.opts,
             }
             return TemplateResponse(request, "admin/invoices/issue.html", context)
         for draft in drafts:

@@ -90,7 +90,8 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
             "name_zh": contract.name_zh,
             "name_en": contract.name_en,
             "versions": [
-                {"number": s.number, "from": s.starts_on.isoformat(), "to": s.ends_on.isoformat()} for s in terms.segments
+                {"number": s.number, "from": s.starts_on.isoformat(), "to": s.ends_on.isoformat()}
+                for s in terms.segments
             ],
         },
         "bill": bill.to_json(),
@@ -133,7 +134,9 @@ def _buyer(tenant: Tenant) -> dict[str, str]:
 
 def _previous(contract: Contract, period: Period) -> dict[str, Any] | None:
     """Return the month before for comparison: as invoiced, or as the contract rates it if it was invoiced elsewhere."""
-    before = period_containing(period.starts_on.fromordinal(period.starts_on.toordinal() - 1), contract.tenant.billing_day)
+    before = period_containing(
+        period.starts_on.fromordinal(period.starts_on.toordinal() - 1), contract.tenant.billing_day
+    )
     issued = Invoice.objects.filter(contract=contract, period_starts_on=before.starts_on, state=Invoice.ISSUED).first()
     if issued is not None:
         bill = Bill.from_json(issued.document["bill"])

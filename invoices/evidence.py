@@ -21,7 +21,7 @@ def digest_of(tenant_id: int, terms: Terms) -> dict[str, Any]:
     calls, digests = 0, []
     with connection.cursor() as cursor:
         for segment in terms.segments:
-            cursor.execute(SQL(DIGEST).format(calls_of(tenant_id, terms, segment)))  # type: ignore[arg-type]
+            cursor.execute(SQL(DIGEST).format(calls_of(tenant_id, terms, segment)))
             number, digest = cursor.fetchone()
             calls += number
             digests.append(digest or "none")

@@ -39,7 +39,9 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         if draft.state != Invoice.DRAFT:
             raise CannotIssue("no_draft", _("%(number)s is issued already.") % {"number": draft.number})
         if draft.blocked:
-            raise CannotIssue("uncovered_usage", _("Some calls are taken by no clause; amend the contract and draft again."))
+            raise CannotIssue(
+                "uncovered_usage", _("Some calls are taken by no clause; amend the contract and draft again.")
+            )
         _freeze_month(draft, now)
         issued_on = now.astimezone(ZoneInfo(draft.tenant.zone)).date()
         draft.number = take_number(draft.seller, NumberSeries.INVOICE, issued_on.year)
@@ -59,10 +61,14 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
 def _freeze_month(draft: Invoice, now: datetime) -> None:
     """Close the month to further calls; refuse when some came after the draft was computed."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", draft.tenant_id, draft.period_starts_on)])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s)", [lock_key("period", draft.tenant_id, draft.period_starts_on)]
+        )
     month, _made = UsageMonth.objects.get_or_create(tenant_id=draft.tenant_id, period=draft.period_starts_on)
     if month.stale_since is not None or (month.counted_at and month.counted_at > draft.drafted_at):
-        raise CannotIssue("stale_draft", _("Calls came in after this draft was computed; draft it again and review it."))
+        raise CannotIssue(
+            "stale_draft", _("Calls came in after this draft was computed; draft it again and review it.")
+        )
     UsageMonth.objects.filter(tenant_id=draft.tenant_id, period=draft.period_starts_on, state=UsageMonth.OPEN).update(
         state=UsageMonth.FROZEN, frozen_at=now
     )

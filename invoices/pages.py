@@ -16,6 +16,7 @@ from invoices.links import invoice_of
 from invoices.models import Invoice
 from invoices.rendering import render_page
 from invoices.rendering.document import Document
+from invoices.rendering.page import Links
 from invoices.wording import Language
 
 
@@ -26,7 +27,7 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
     invoice = _invoice(token)
     language = _language(request, invoice)
     address = reverse("invoice-page", args=[token])
-    links = {
+    links: Links = {
         "pdf": f"{reverse('invoice-pdf', args=[token])}?language={language}",
         "zh": f"{address}?language=zh",
         "en": f"{address}?language=en",

@@ -78,8 +78,8 @@ _LABELS: dict[str, tuple[str, str]] = {
         "This bill was computed from {calls} call records. Their digest:",
     ),
     "evidence_verify": (
-        "在账单页面下载对账证据包后，可离线逐笔重算本账单，核对命令：",
-        "Download the evidence bundle from the hosted invoice page and recompute this bill offline, line by line:",
+        "每行下方的说明即其算式，按算式可重新算出该行金额；任何一条话单改动，摘要即随之改变。",
+        "The sentence under each line is its arithmetic and leads to its amount; changing any call record changes the digest.",
     ),
     "not_a_tax_invoice": (
         "本账单用于对账与付款，不是发票。发票由税务平台另行开具。",

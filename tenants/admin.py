@@ -82,7 +82,10 @@ class TenantAdmin(KeptAdmin):
     list_select_related = ("seller",)
     search_fields = ("name_zh", "name_en", "code", "tax_id")
     fieldsets = (
-        (None, {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "active")}),
+        (
+            None,
+            {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "active")},
+        ),
         (_("Billing"), {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"))}),
         (_("Calls"), {"fields": ("accept_days_back", "keep_numbers")}),
     )
@@ -201,11 +204,11 @@ class ApiKeyAdmin(FinanceAdmin):
     actions = ("revoke_keys",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A key is revoked and made anew, never changed."""
+        """Refuse: a key is revoked and made anew, never changed."""
         return obj is None and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A key stays on the list, so that one can see who had access."""
+        """Refuse: a key stays on the list, so that one can see who had access."""
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:

@@ -70,7 +70,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
     """How the OpenAPI document describes the key."""
 
     target_class = "tenants.api.KeyAuthentication"
-    name = ["bearer", "basic"]  # noqa: RUF012 - the library's attribute
+    name = ["bearer", "basic"]
 
     def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
         """Describe both spellings."""

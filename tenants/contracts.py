@@ -36,7 +36,9 @@ def sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> No
         version.refresh_from_db()
         agreement = Agreement.from_json(version.agreement)
         if version.signed_at:
-            raise CannotSign("already_signed", _("This version is signed already; write a new one to change the terms."))
+            raise CannotSign(
+                "already_signed", _("This version is signed already; write a new one to change the terms.")
+            )
         if agreement.currency != tenant.currency:
             raise CannotSign(
                 "wrong_currency",
@@ -56,7 +58,8 @@ def _refuse_two_contracts_at_once(tenant: Tenant, version: ContractVersion) -> N
         if first and first[0].starts_on < own_end and version.starts_on < (other.ends_on or date.max):
             raise CannotSign(
                 "contracts_overlap",
-                _("Contract %(other)s covers these days already; end it first, or begin later.") % {"other": other.code},
+                _("Contract %(other)s covers these days already; end it first, or begin later.")
+                % {"other": other.code},
             )
 
 

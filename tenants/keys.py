@@ -35,7 +35,9 @@ class KeyHolder:
     is_authenticated: bool = True
 
 
-def make_key(tenant: Tenant, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+def make_key(
+    tenant: Tenant, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
     """Make a key for a tenant; return the row and the key itself, which nobody will ever see again."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
     text = f"hd_live_{body}{_checksum(body)}"

@@ -159,7 +159,9 @@ class ContractVersion(models.Model):
     contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="versions")
     number = models.PositiveIntegerField(_("version"))
     starts_on = models.DateField(_("in force from"))
-    agreement = models.JSONField(_("agreement"), encoder=ReadableJSON, help_text=_("The engine's form; see docs/rating.md."))
+    agreement = models.JSONField(
+        _("agreement"), encoder=ReadableJSON, help_text=_("The engine's form; see docs/rating.md.")
+    )
     signed_at = models.DateTimeField(_("signed"), null=True, blank=True, editable=False)
     signed_by = models.CharField(_("signed by"), max_length=150, blank=True, editable=False)
     reason = models.CharField(_("why"), max_length=300, blank=True)

@@ -37,7 +37,11 @@ def _forget_what_the_last_test_knew() -> None:
 @pytest.fixture
 def seller(db: None) -> Seller:
     return Seller.objects.create(
-        code="hd", name_zh="话单科技", name_en="Huadan Ltd.", email="billing@huadan.example", tax_id="91310000MA1K4XBX0E"
+        code="hd",
+        name_zh="话单科技",
+        name_en="Huadan Ltd.",
+        email="billing@huadan.example",
+        tax_id="91310000MA1K4XBX0E",
     )
 
 
@@ -57,7 +61,9 @@ def source(tenant: Tenant) -> Source:
 
 @pytest.fixture
 def make_contract(tenant: Tenant) -> Callable[..., Contract]:
-    def make(*clauses: dict[str, Any], starts_on: date = date(2026, 1, 1), code: str = "C-1", **agreement: Any) -> Contract:
+    def make(
+        *clauses: dict[str, Any], starts_on: date = date(2026, 1, 1), code: str = "C-1", **agreement: Any
+    ) -> Contract:
         contract = Contract.objects.create(tenant=tenant, code=code, name_zh="合同", name_en="Contract")
         document = {"version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": list(clauses or [TALK])}
         version = ContractVersion.objects.create(

@@ -25,7 +25,6 @@ from billing.rating.terms import (
     Graduated,
     Matrix,
     ModuleClause,
-    Percentage,
     PerUnit,
     Price,
     Segment,
@@ -131,7 +130,7 @@ def _amount(
     if isinstance(price, PerUnit) and linear:
         parts = tuple(parts_of(price, quantity))
         return parts[0].amount, parts
-    if before is None or not isinstance(price, (PerUnit, Graduated, Flat)) or isinstance(price, Percentage):
+    if before is None or not isinstance(price, (PerUnit, Graduated, Flat)):
         return None, ()
     included = metering.included
     start = max(before - included, ZERO)

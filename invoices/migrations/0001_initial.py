@@ -6,140 +6,255 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period_starts_on', models.DateField(verbose_name='period from')),
-                ('period_ends_on', models.DateField(help_text='Exclusive: the first day of the next period.', verbose_name='period to')),
-                ('state', models.CharField(choices=[('draft', 'draft'), ('issued', 'issued')], default='draft', max_length=10, verbose_name='state')),
-                ('number', models.CharField(max_length=40, null=True, unique=True, verbose_name='number')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('net', models.DecimalField(decimal_places=3, max_digits=18, verbose_name='net')),
-                ('tax', models.DecimalField(decimal_places=3, max_digits=18, verbose_name='tax')),
-                ('total', models.DecimalField(decimal_places=3, max_digits=18, verbose_name='total')),
-                ('language', models.CharField(choices=[('zh', '中文'), ('en', 'English')], max_length=2, verbose_name='language')),
-                ('terms', models.JSONField()),
-                ('totals', models.JSONField()),
-                ('document', models.JSONField()),
-                ('blocked', models.BooleanField(default=False, help_text='Calls that no clause takes must be decided on first.', verbose_name='blocked')),
-                ('drafted_at', models.DateTimeField(verbose_name='drafted')),
-                ('issued_at', models.DateTimeField(null=True, verbose_name='issued')),
-                ('issued_by', models.CharField(blank=True, max_length=150, verbose_name='issued by')),
-                ('due_on', models.DateField(null=True, verbose_name='due')),
-                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.contract', verbose_name='contract')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.seller', verbose_name='seller')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='tenants.tenant', verbose_name='tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("period_starts_on", models.DateField(verbose_name="period from")),
+                (
+                    "period_ends_on",
+                    models.DateField(
+                        help_text="Exclusive: the first day of the next period.", verbose_name="period to"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "draft"), ("issued", "issued")],
+                        default="draft",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("number", models.CharField(max_length=40, null=True, unique=True, verbose_name="number")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("net", models.DecimalField(decimal_places=3, max_digits=18, verbose_name="net")),
+                ("tax", models.DecimalField(decimal_places=3, max_digits=18, verbose_name="tax")),
+                ("total", models.DecimalField(decimal_places=3, max_digits=18, verbose_name="total")),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("zh", "中文"), ("en", "English")], max_length=2, verbose_name="language"
+                    ),
+                ),
+                ("terms", models.JSONField()),
+                ("totals", models.JSONField()),
+                ("document", models.JSONField()),
+                (
+                    "blocked",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Calls that no clause takes must be decided on first.",
+                        verbose_name="blocked",
+                    ),
+                ),
+                ("drafted_at", models.DateTimeField(verbose_name="drafted")),
+                ("issued_at", models.DateTimeField(null=True, verbose_name="issued")),
+                ("issued_by", models.CharField(blank=True, max_length=150, verbose_name="issued by")),
+                ("due_on", models.DateField(null=True, verbose_name="due")),
+                (
+                    "contract",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.contract",
+                        verbose_name="contract",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="tenants.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'invoice',
-                'verbose_name_plural': 'invoices',
-                'ordering': ['-period_starts_on', 'tenant'],
+                "verbose_name": "invoice",
+                "verbose_name_plural": "invoices",
+                "ordering": ["-period_starts_on", "tenant"],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(default='invoice', max_length=12, verbose_name='kind')),
-                ('recipient', models.EmailField(max_length=254, verbose_name='recipient')),
-                ('state', models.CharField(choices=[('queued', 'queued'), ('sending', 'sending'), ('sent', 'sent'), ('failed', 'failed'), ('unknown', 'unknown')], default='queued', max_length=8, verbose_name='state')),
-                ('message_id', models.CharField(max_length=200, unique=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('due_at', models.DateTimeField(verbose_name='due')),
-                ('sending_until', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
-                ('answer', models.CharField(blank=True, max_length=500, verbose_name="mail server's answer")),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='invoices.invoice', verbose_name='invoice')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(default="invoice", max_length=12, verbose_name="kind")),
+                ("recipient", models.EmailField(max_length=254, verbose_name="recipient")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("sending", "sending"),
+                            ("sent", "sent"),
+                            ("failed", "failed"),
+                            ("unknown", "unknown"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("message_id", models.CharField(max_length=200, unique=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("due_at", models.DateTimeField(verbose_name="due")),
+                ("sending_until", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
+                ("answer", models.CharField(blank=True, max_length=500, verbose_name="mail server's answer")),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="invoices.invoice",
+                        verbose_name="invoice",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'delivery',
-                'verbose_name_plural': 'deliveries',
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
-            name='Line',
+            name="Line",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='position')),
-                ('key', models.CharField(max_length=200, verbose_name='key')),
-                ('clause', models.CharField(max_length=64, verbose_name='clause')),
-                ('amount', models.DecimalField(decimal_places=3, max_digits=18, verbose_name='amount')),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoices.invoice', verbose_name='invoice')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(verbose_name="position")),
+                ("key", models.CharField(max_length=200, verbose_name="key")),
+                ("clause", models.CharField(max_length=64, verbose_name="clause")),
+                ("amount", models.DecimalField(decimal_places=3, max_digits=18, verbose_name="amount")),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="invoices.invoice",
+                        verbose_name="invoice",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'line',
-                'verbose_name_plural': 'lines',
-                'ordering': ['position'],
+                "verbose_name": "line",
+                "verbose_name_plural": "lines",
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='NumberSeries',
+            name="NumberSeries",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('invoice', 'invoice')], max_length=12, verbose_name='kind')),
-                ('year', models.PositiveSmallIntegerField(verbose_name='year')),
-                ('next_number', models.PositiveIntegerField(default=1, verbose_name='next number')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='tenants.seller', verbose_name='seller')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("invoice", "invoice")], max_length=12, verbose_name="kind")),
+                ("year", models.PositiveSmallIntegerField(verbose_name="year")),
+                ("next_number", models.PositiveIntegerField(default=1, verbose_name="next number")),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="tenants.seller", verbose_name="seller"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'number series',
-                'verbose_name_plural': 'number series',
+                "verbose_name": "number series",
+                "verbose_name_plural": "number series",
             },
         ),
         migrations.CreateModel(
-            name='StoredFile',
+            name="StoredFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(choices=[('zh', '中文'), ('en', 'English')], max_length=2, verbose_name='language')),
-                ('content', models.BinaryField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='invoices.invoice', verbose_name='invoice')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("zh", "中文"), ("en", "English")], max_length=2, verbose_name="language"
+                    ),
+                ),
+                ("content", models.BinaryField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="files",
+                        to="invoices.invoice",
+                        verbose_name="invoice",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'stored file',
-                'verbose_name_plural': 'stored files',
+                "verbose_name": "stored file",
+                "verbose_name_plural": "stored files",
             },
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('contract', 'period_starts_on'), name='one_invoice_a_month'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(fields=("contract", "period_starts_on"), name="one_invoice_a_month"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total', django.db.models.expressions.CombinedExpression(models.F('net'), '+', models.F('tax')))), name='net_and_tax_make_total'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("total", django.db.models.expressions.CombinedExpression(models.F("net"), "+", models.F("tax")))
+                ),
+                name="net_and_tax_make_total",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('issued_at__isnull', True), ('number__isnull', True), ('state', 'draft')), models.Q(('due_on__isnull', False), ('issued_at__isnull', False), ('number__isnull', False), ('state', 'issued')), _connector='OR'), name='only_issued_invoices_have_numbers'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("issued_at__isnull", True), ("number__isnull", True), ("state", "draft")),
+                    models.Q(
+                        ("due_on__isnull", False),
+                        ("issued_at__isnull", False),
+                        ("number__isnull", False),
+                        ("state", "issued"),
+                    ),
+                    _connector="OR",
+                ),
+                name="only_issued_invoices_have_numbers",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'sending'])), fields=['due_at'], name='due_deliveries'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "sending"])), fields=["due_at"], name="due_deliveries"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('invoice', 'recipient', 'kind'), name='delivered_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(fields=("invoice", "recipient", "kind"), name="delivered_once"),
         ),
         migrations.AddConstraint(
-            model_name='line',
-            constraint=models.UniqueConstraint(fields=('invoice', 'key'), name='line_key_once'),
+            model_name="line",
+            constraint=models.UniqueConstraint(fields=("invoice", "key"), name="line_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='numberseries',
-            constraint=models.UniqueConstraint(fields=('seller', 'kind', 'year'), name='one_series'),
+            model_name="numberseries",
+            constraint=models.UniqueConstraint(fields=("seller", "kind", "year"), name="one_series"),
         ),
         migrations.AddConstraint(
-            model_name='storedfile',
-            constraint=models.UniqueConstraint(fields=('invoice', 'language'), name='one_file_a_language'),
+            model_name="storedfile",
+            constraint=models.UniqueConstraint(fields=("invoice", "language"), name="one_file_a_language"),
         ),
     ]

@@ -18,7 +18,6 @@ from invoices.rendering import policies
 from invoices.rendering.document import Document
 from invoices.wording import Language
 
-VERIFY = "python -m billing.rating.verify bundle.zip"
 _ADJUSTMENTS = frozenset({"factor", "credit", "discount", "true_up", "cap", "drawdown"})
 _DIMENSIONS = {"region", "band", "robot", "line", "direction", "language", "module", "label"}
 

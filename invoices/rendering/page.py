@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from invoices import wording
 from invoices.rendering.charts import chart_of
 from invoices.rendering.document import Document
-from invoices.rendering.face import VERIFY, face_of
+from invoices.rendering.face import face_of
 from invoices.wording import Language
 
 
@@ -69,7 +69,6 @@ def page_context(
         "chart": chart_of(face.language, document),
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
         "other_language": wording.pick(other, "zh-Hans", "en"),
-        "command": VERIFY,
     }
 
 

@@ -14,7 +14,7 @@ import typst
 from pylopdf_fonts_zh_cn import sans_path
 
 from invoices.rendering.document import Document
-from invoices.rendering.face import VERIFY, Face, Party, Row, face_of
+from invoices.rendering.face import Face, Party, Row, face_of
 from invoices.rendering.glyphs import printable
 from invoices.wording import Language
 
@@ -79,7 +79,6 @@ def _layout(face: Face, created: datetime) -> dict[str, Any]:
         "groups": [_group(vars(group), columns[0], size) for group in face.groups],
         "labels": face.labels,
         "digest": face.digest,
-        "command": VERIFY,
         "columns": columns,
         "size": size,
         "created": {"year": created.year, "month": created.month, "day": created.day},

@@ -8,138 +8,377 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Seller',
+            name="Seller",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_zh', models.CharField(max_length=200, verbose_name='name in Chinese')),
-                ('name_en', models.CharField(max_length=200, verbose_name='name in English')),
-                ('tax_id', models.CharField(blank=True, max_length=40, verbose_name='tax id')),
-                ('address_zh', models.CharField(blank=True, max_length=300, verbose_name='address in Chinese')),
-                ('address_en', models.CharField(blank=True, max_length=300, verbose_name='address in English')),
-                ('code', models.SlugField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens, such as north-express.')], verbose_name='code')),
-                ('phone', models.CharField(blank=True, max_length=60, verbose_name='telephone')),
-                ('email', models.EmailField(help_text='Invoices are sent from this address.', max_length=254, verbose_name='mail sender')),
-                ('bank_name', models.CharField(blank=True, max_length=200, verbose_name='bank')),
-                ('bank_account', models.CharField(blank=True, max_length=80, verbose_name='bank account')),
-                ('payment_days', models.PositiveSmallIntegerField(default=15, verbose_name='days to pay')),
-                ('grace_days', models.PositiveSmallIntegerField(default=2, help_text='A month is drafted this many days after it ended.', verbose_name='grace days')),
-                ('billing_starts_on', models.DateField(blank=True, help_text='Months that begin before this day were invoiced elsewhere and are kept for comparison only.', null=True, verbose_name='first month billed here')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name_zh", models.CharField(max_length=200, verbose_name="name in Chinese")),
+                ("name_en", models.CharField(max_length=200, verbose_name="name in English")),
+                ("tax_id", models.CharField(blank=True, max_length=40, verbose_name="tax id")),
+                ("address_zh", models.CharField(blank=True, max_length=300, verbose_name="address in Chinese")),
+                ("address_en", models.CharField(blank=True, max_length=300, verbose_name="address in English")),
+                (
+                    "code",
+                    models.SlugField(
+                        max_length=40,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9][a-z0-9-]*$", "Use small letters, digits and hyphens, such as north-express."
+                            )
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("phone", models.CharField(blank=True, max_length=60, verbose_name="telephone")),
+                (
+                    "email",
+                    models.EmailField(
+                        help_text="Invoices are sent from this address.", max_length=254, verbose_name="mail sender"
+                    ),
+                ),
+                ("bank_name", models.CharField(blank=True, max_length=200, verbose_name="bank")),
+                ("bank_account", models.CharField(blank=True, max_length=80, verbose_name="bank account")),
+                ("payment_days", models.PositiveSmallIntegerField(default=15, verbose_name="days to pay")),
+                (
+                    "grace_days",
+                    models.PositiveSmallIntegerField(
+                        default=2,
+                        help_text="A month is drafted this many days after it ended.",
+                        verbose_name="grace days",
+                    ),
+                ),
+                (
+                    "billing_starts_on",
+                    models.DateField(
+                        blank=True,
+                        help_text="Months that begin before this day were invoiced elsewhere and are kept for comparison only.",
+                        null=True,
+                        verbose_name="first month billed here",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'seller',
-                'verbose_name_plural': 'sellers',
+                "verbose_name": "seller",
+                "verbose_name_plural": "sellers",
             },
         ),
         migrations.CreateModel(
-            name='Tenant',
+            name="Tenant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_zh', models.CharField(max_length=200, verbose_name='name in Chinese')),
-                ('name_en', models.CharField(max_length=200, verbose_name='name in English')),
-                ('tax_id', models.CharField(blank=True, max_length=40, verbose_name='tax id')),
-                ('address_zh', models.CharField(blank=True, max_length=300, verbose_name='address in Chinese')),
-                ('address_en', models.CharField(blank=True, max_length=300, verbose_name='address in English')),
-                ('code', models.SlugField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Use small letters, digits and hyphens, such as north-express.')], verbose_name='code')),
-                ('industry', models.CharField(blank=True, max_length=60, verbose_name='industry')),
-                ('region', models.CharField(blank=True, help_text='GB/T 2260 code, such as 310000.', max_length=12, verbose_name='region')),
-                ('zone', models.CharField(help_text='Such as Asia/Shanghai.', max_length=60, validators=[tenants.models.validate_zone], verbose_name='time zone')),
-                ('billing_day', models.PositiveSmallIntegerField(default=1, help_text='The day of the month a period begins on; in a shorter month its last day.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(31)], verbose_name='billing day')),
-                ('language', models.CharField(choices=[('zh', '中文'), ('en', 'English')], default='zh', max_length=2, verbose_name='language of invoices')),
-                ('currency', models.CharField(choices=[('AED', 'AED'), ('AUD', 'AUD'), ('BHD', 'BHD'), ('BRL', 'BRL'), ('CAD', 'CAD'), ('CHF', 'CHF'), ('CLP', 'CLP'), ('CNY', 'CNY'), ('CZK', 'CZK'), ('DKK', 'DKK'), ('EGP', 'EGP'), ('EUR', 'EUR'), ('GBP', 'GBP'), ('HKD', 'HKD'), ('HUF', 'HUF'), ('IDR', 'IDR'), ('ILS', 'ILS'), ('INR', 'INR'), ('IQD', 'IQD'), ('ISK', 'ISK'), ('JOD', 'JOD'), ('JPY', 'JPY'), ('KES', 'KES'), ('KHR', 'KHR'), ('KRW', 'KRW'), ('KWD', 'KWD'), ('LAK', 'LAK'), ('LYD', 'LYD'), ('MAD', 'MAD'), ('MMK', 'MMK'), ('MOP', 'MOP'), ('MXN', 'MXN'), ('MYR', 'MYR'), ('NGN', 'NGN'), ('NOK', 'NOK'), ('NZD', 'NZD'), ('OMR', 'OMR'), ('PHP', 'PHP'), ('PKR', 'PKR'), ('PLN', 'PLN'), ('PYG', 'PYG'), ('QAR', 'QAR'), ('RUB', 'RUB'), ('SAR', 'SAR'), ('SEK', 'SEK'), ('SGD', 'SGD'), ('THB', 'THB'), ('TND', 'TND'), ('TRY', 'TRY'), ('TWD', 'TWD'), ('UAH', 'UAH'), ('UGX', 'UGX'), ('USD', 'USD'), ('UYU', 'UYU'), ('VND', 'VND'), ('XAF', 'XAF'), ('XOF', 'XOF'), ('ZAR', 'ZAR')], default='CNY', max_length=3, verbose_name='currency')),
-                ('keep_numbers', models.BooleanField(default=False, help_text='Off: only a mask and a keyed hash of a number are stored.', verbose_name='keep telephone numbers')),
-                ('accept_days_back', models.PositiveIntegerField(default=7300, help_text='Older calls are put into quarantine.', verbose_name='accepts calls back to, in days')),
-                ('active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tenants', to='tenants.seller', verbose_name='seller')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name_zh", models.CharField(max_length=200, verbose_name="name in Chinese")),
+                ("name_en", models.CharField(max_length=200, verbose_name="name in English")),
+                ("tax_id", models.CharField(blank=True, max_length=40, verbose_name="tax id")),
+                ("address_zh", models.CharField(blank=True, max_length=300, verbose_name="address in Chinese")),
+                ("address_en", models.CharField(blank=True, max_length=300, verbose_name="address in English")),
+                (
+                    "code",
+                    models.SlugField(
+                        max_length=40,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9][a-z0-9-]*$", "Use small letters, digits and hyphens, such as north-express."
+                            )
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("industry", models.CharField(blank=True, max_length=60, verbose_name="industry")),
+                (
+                    "region",
+                    models.CharField(
+                        blank=True, help_text="GB/T 2260 code, such as 310000.", max_length=12, verbose_name="region"
+                    ),
+                ),
+                (
+                    "zone",
+                    models.CharField(
+                        help_text="Such as Asia/Shanghai.",
+                        max_length=60,
+                        validators=[tenants.models.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "billing_day",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="The day of the month a period begins on; in a shorter month its last day.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(31),
+                        ],
+                        verbose_name="billing day",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("zh", "中文"), ("en", "English")],
+                        default="zh",
+                        max_length=2,
+                        verbose_name="language of invoices",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[
+                            ("AED", "AED"),
+                            ("AUD", "AUD"),
+                            ("BHD", "BHD"),
+                            ("BRL", "BRL"),
+                            ("CAD", "CAD"),
+                            ("CHF", "CHF"),
+                            ("CLP", "CLP"),
+                            ("CNY", "CNY"),
+                            ("CZK", "CZK"),
+                            ("DKK", "DKK"),
+                            ("EGP", "EGP"),
+                            ("EUR", "EUR"),
+                            ("GBP", "GBP"),
+                            ("HKD", "HKD"),
+                            ("HUF", "HUF"),
+                            ("IDR", "IDR"),
+                            ("ILS", "ILS"),
+                            ("INR", "INR"),
+                            ("IQD", "IQD"),
+                            ("ISK", "ISK"),
+                            ("JOD", "JOD"),
+                            ("JPY", "JPY"),
+                            ("KES", "KES"),
+                            ("KHR", "KHR"),
+                            ("KRW", "KRW"),
+                            ("KWD", "KWD"),
+                            ("LAK", "LAK"),
+                            ("LYD", "LYD"),
+                            ("MAD", "MAD"),
+                            ("MMK", "MMK"),
+                            ("MOP", "MOP"),
+                            ("MXN", "MXN"),
+                            ("MYR", "MYR"),
+                            ("NGN", "NGN"),
+                            ("NOK", "NOK"),
+                            ("NZD", "NZD"),
+                            ("OMR", "OMR"),
+                            ("PHP", "PHP"),
+                            ("PKR", "PKR"),
+                            ("PLN", "PLN"),
+                            ("PYG", "PYG"),
+                            ("QAR", "QAR"),
+                            ("RUB", "RUB"),
+                            ("SAR", "SAR"),
+                            ("SEK", "SEK"),
+                            ("SGD", "SGD"),
+                            ("THB", "THB"),
+                            ("TND", "TND"),
+                            ("TRY", "TRY"),
+                            ("TWD", "TWD"),
+                            ("UAH", "UAH"),
+                            ("UGX", "UGX"),
+                            ("USD", "USD"),
+                            ("UYU", "UYU"),
+                            ("VND", "VND"),
+                            ("XAF", "XAF"),
+                            ("XOF", "XOF"),
+                            ("ZAR", "ZAR"),
+                        ],
+                        default="CNY",
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "keep_numbers",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Off: only a mask and a keyed hash of a number are stored.",
+                        verbose_name="keep telephone numbers",
+                    ),
+                ),
+                (
+                    "accept_days_back",
+                    models.PositiveIntegerField(
+                        default=7300,
+                        help_text="Older calls are put into quarantine.",
+                        verbose_name="accepts calls back to, in days",
+                    ),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tenants",
+                        to="tenants.seller",
+                        verbose_name="seller",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tenant',
-                'verbose_name_plural': 'tenants',
-                'ordering': ['code'],
+                "verbose_name": "tenant",
+                "verbose_name_plural": "tenants",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Contract',
+            name="Contract",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, unique=True, verbose_name='number')),
-                ('name_zh', models.CharField(max_length=200, verbose_name='name in Chinese')),
-                ('name_en', models.CharField(max_length=200, verbose_name='name in English')),
-                ('ends_on', models.DateField(blank=True, help_text='The first day it is no longer in force.', null=True, verbose_name='ends on')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contracts', to='tenants.tenant', verbose_name='tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=40, unique=True, verbose_name="number")),
+                ("name_zh", models.CharField(max_length=200, verbose_name="name in Chinese")),
+                ("name_en", models.CharField(max_length=200, verbose_name="name in English")),
+                (
+                    "ends_on",
+                    models.DateField(
+                        blank=True,
+                        help_text="The first day it is no longer in force.",
+                        null=True,
+                        verbose_name="ends on",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contracts",
+                        to="tenants.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'contract',
-                'verbose_name_plural': 'contracts',
-                'ordering': ['code'],
+                "verbose_name": "contract",
+                "verbose_name_plural": "contracts",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('email', models.EmailField(max_length=254, verbose_name='mail address')),
-                ('receives_invoices', models.BooleanField(default=True, verbose_name='receives invoices')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='tenants.tenant', verbose_name='tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("email", models.EmailField(max_length=254, verbose_name="mail address")),
+                ("receives_invoices", models.BooleanField(default=True, verbose_name="receives invoices")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="contacts",
+                        to="tenants.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'contact',
-                'verbose_name_plural': 'contacts',
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='What uses this key, such as switch 2.', max_length=100, verbose_name='name')),
-                ('prefix', models.CharField(editable=False, max_length=16, verbose_name='begins with')),
-                ('sha256', models.BinaryField(max_length=32, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ingest', 'report calls'), ('read', 'read usage and invoices'), ('operate', 'change subscriptions')], max_length=10), size=None, verbose_name='may')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
-                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='revoked')),
-                ('last_used_on', models.DateField(editable=False, null=True, verbose_name='last used')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='tenants.tenant', verbose_name='tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="What uses this key, such as switch 2.", max_length=100, verbose_name="name"
+                    ),
+                ),
+                ("prefix", models.CharField(editable=False, max_length=16, verbose_name="begins with")),
+                ("sha256", models.BinaryField(max_length=32, unique=True)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("ingest", "report calls"),
+                                ("read", "read usage and invoices"),
+                                ("operate", "change subscriptions"),
+                            ],
+                            max_length=10,
+                        ),
+                        size=None,
+                        verbose_name="may",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked")),
+                ("last_used_on", models.DateField(editable=False, null=True, verbose_name="last used")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="tenants.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
             },
         ),
         migrations.CreateModel(
-            name='ContractVersion',
+            name="ContractVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(verbose_name='version')),
-                ('starts_on', models.DateField(verbose_name='in force from')),
-                ('agreement', models.JSONField(encoder=tenants.models.ReadableJSON, help_text="The engine's form; see docs/rating.md.", verbose_name='agreement')),
-                ('signed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='signed')),
-                ('signed_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='signed by')),
-                ('reason', models.CharField(blank=True, max_length=300, verbose_name='why')),
-                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='tenants.contract', verbose_name='contract')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(verbose_name="version")),
+                ("starts_on", models.DateField(verbose_name="in force from")),
+                (
+                    "agreement",
+                    models.JSONField(
+                        encoder=tenants.models.ReadableJSON,
+                        help_text="The engine's form; see docs/rating.md.",
+                        verbose_name="agreement",
+                    ),
+                ),
+                ("signed_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="signed")),
+                ("signed_by", models.CharField(blank=True, editable=False, max_length=150, verbose_name="signed by")),
+                ("reason", models.CharField(blank=True, max_length=300, verbose_name="why")),
+                (
+                    "contract",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="tenants.contract",
+                        verbose_name="contract",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'contract version',
-                'verbose_name_plural': 'contract versions',
-                'ordering': ['contract', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('contract', 'number'), name='version_number_once'), models.UniqueConstraint(condition=models.Q(('signed_at__isnull', False)), fields=('contract', 'starts_on'), name='one_signed_version_a_day', violation_error_message='Another signed version begins on this day; choose a later day.')],
+                "verbose_name": "contract version",
+                "verbose_name_plural": "contract versions",
+                "ordering": ["contract", "number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("contract", "number"), name="version_number_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("signed_at__isnull", False)),
+                        fields=("contract", "starts_on"),
+                        name="one_signed_version_a_day",
+                        violation_error_message="Another signed version begins on this day; choose a later day.",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_day__range', (1, 31))), name='tenant_billing_day'),
+            model_name="tenant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("billing_day__range", (1, 31))), name="tenant_billing_day"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('tenant', 'email'), name='contact_once'),
+            model_name="contact",
+            constraint=models.UniqueConstraint(fields=("tenant", "email"), name="contact_once"),
         ),
     ]

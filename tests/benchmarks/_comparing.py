@@ -24,9 +24,9 @@ def open_database() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing.settings")
     # Without fsync the disk of a shared machine stays out of the figures; both sides have the same advantage.
-    import tests.embedded  # noqa: F401
-
     import django
+
+    import tests.embedded  # noqa: F401
 
     django.setup()
     from django.core.management import call_command
@@ -34,7 +34,9 @@ def open_database() -> None:
     call_command("migrate", verbosity=0)
 
 
-def in_turn(subject: Callable[[], object], baseline: Callable[[], object], rounds: int) -> tuple[list[float], list[float]]:
+def in_turn(
+    subject: Callable[[], object], baseline: Callable[[], object], rounds: int
+) -> tuple[list[float], list[float]]:
     """Time both, one after the other, ``rounds`` times after one warm-up each; return seconds."""
     subject(), baseline()
     subjects, baselines = [], []

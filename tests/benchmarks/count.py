@@ -59,7 +59,15 @@ def main(arguments: list[str] | None = None) -> int:
     ours, theirs = comparing.in_turn(lambda: count_month(1, 1, terms), bare, ROUNDS)
     value, baseline = number / comparing.median(ours), number / comparing.median(theirs)
     comparing.report(
-        "count", "calls/s", value, baseline, value / baseline, as_json=options.json, calls=number, subjects=ours, baselines=theirs
+        "count",
+        "calls/s",
+        value,
+        baseline,
+        value / baseline,
+        as_json=options.json,
+        calls=number,
+        subjects=ours,
+        baselines=theirs,
     )
     return 0
 

@@ -22,7 +22,9 @@ def draft(contract: Any, post: Any) -> Invoice:
     return draft_month(contract, period_containing(date(2026, 10, 1)), datetime.now(UTC))
 
 
-def test_finance_sees_the_lines_explained_and_issues_the_draft(admin_page: Any, live_server: Any, draft: Invoice) -> None:
+def test_finance_sees_the_lines_explained_and_issues_the_draft(
+    admin_page: Any, live_server: Any, draft: Invoice
+) -> None:
     admin_page.goto(f"{live_server.url}/admin/invoices/invoice/")
     admin_page.click("text=C-1 2026-10")
     body = admin_page.inner_text("body")

@@ -57,7 +57,16 @@ class Servers:
             )
 
     def start_web(self) -> None:
-        self.start("web", "gunicorn", "billing.wsgi", "--bind", f"127.0.0.1:{self.port}", "--threads", "4", "--no-control-socket")
+        self.start(
+            "web",
+            "gunicorn",
+            "billing.wsgi",
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--threads",
+            "4",
+            "--no-control-socket",
+        )
         wait_for(self.answers, "the web server's start")
 
     def start_all(self) -> None:

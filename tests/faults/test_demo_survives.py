@@ -93,7 +93,9 @@ def test_killing_anything_in_mid_load_changes_no_invoice(checkout: Path) -> None
         demo = _demo(checkout)
         deadline = time.monotonic() + 240
         while _stored_calls(checkout) < loaded + 1200 and time.monotonic() < deadline:
-            assert demo.poll() is None, f"the demo ended before {victim} could be killed: {demo.communicate()[0][-2000:]}"
+            assert demo.poll() is None, (
+                f"the demo ended before {victim} could be killed: {demo.communicate()[0][-2000:]}"
+            )
             time.sleep(0.05)
         _kill(checkout, victim)
         printed, _ = demo.communicate(timeout=240)

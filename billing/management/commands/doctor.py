@@ -6,7 +6,7 @@ import platform
 import shutil
 import sys
 from importlib.metadata import version
-from typing import Any
+from typing import IO, Any, cast
 
 import psycopg
 from django.conf import settings
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         table = Table("part", "what", "where", "to do")
         for finding in findings:
             table.add_row(*finding)
-        Console(file=self.stdout, width=max(shutil.get_terminal_size().columns, 100)).print(table)
+        Console(file=cast("IO[str]", self.stdout), width=max(shutil.get_terminal_size().columns, 100)).print(table)
         if any(todo.startswith("!") for *_, todo in findings):
             sys.exit(1)
 

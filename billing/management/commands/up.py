@@ -18,4 +18,6 @@ class Command(BaseCommand):
             self.stdout.write("DATABASE_URL is set: this installation does not use the embedded services.")
             return
         settings.EMBEDDED.keep_running()
-        self.stdout.write(f"PostgreSQL and Valkey are running on sockets in {settings.EMBEDDED.sockets}; stop: make down")
+        self.stdout.write(
+            f"PostgreSQL and Valkey are running on sockets in {settings.EMBEDDED.sockets}; stop: make down"
+        )

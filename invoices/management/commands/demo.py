@@ -51,7 +51,7 @@ class Command(BaseCommand):
             raise CommandError("The demo makes up data, so it runs on the embedded database only; unset DATABASE_URL.")
         began = time.monotonic()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        self.console = Console(file=self.stdout._out, highlight=False, soft_wrap=True)  # type: ignore[attr-defined]
+        self.console = Console(highlight=False, soft_wrap=True)
         call_command("migrate", verbosity=0)
         months = full_months(options["today"] or datetime.now(UTC).date(), options["months"])
         children = self._children()
@@ -90,14 +90,20 @@ class Command(BaseCommand):
         children.start("web", "gunicorn", "billing.wsgi", *bind, "--graceful-timeout", "5", "--no-control-socket")
         children.start("worker", "celery", "-A", "billing.celery", "worker", "--concurrency", "2", "--loglevel", "INFO")
         children.start("beat", "celery", "-A", "billing.celery", "beat", "--schedule", str(local / "beat"))
-        children.start("mail", "invoices.management.demo.mailbox", str(self.mailbox), str(smtp_port), str(self.mailbox_port))
+        children.start(
+            "mail", "invoices.management.demo.mailbox", str(self.mailbox), str(smtp_port), str(self.mailbox_port)
+        )
         return children
 
     def _bill(self, children: Children, months: list[Period], how_many: int) -> None:
         password = settings.EMBEDDED.secret("demo_password")[:16]
         customers = make_vendor(datetime.now(UTC), months, password)[:how_many]
         with Progress(
-            TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=self.console
+            TextColumn("{task.description:<34}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
         ) as progress:
             self._load(progress, children, customers, months)
             self._close(progress, children, customers, months[-1])
@@ -106,7 +112,9 @@ class Command(BaseCommand):
         """Post every call that is not stored yet, as the customers' switches would; sending again is harmless."""
         for customer in customers:
             task = progress.add_task(f"calls of {customer.tenant.code}", total=None)
-            missing = [month for month in months if sum(1 for _ in customer.calls(month)) != customer.stored_calls(month)]
+            missing = [
+                month for month in months if sum(1 for _ in customer.calls(month)) != customer.stored_calls(month)
+            ]
             if not missing:
                 stored = sum(customer.stored_calls(month) for month in months)
                 progress.update(task, total=stored, completed=stored)
@@ -183,7 +191,9 @@ class Command(BaseCommand):
             deliver_due.delay()
 
         def sent() -> bool:
-            progress.update(sending, completed=deliveries.exclude(state__in=[Delivery.QUEUED, Delivery.SENDING]).count())
+            progress.update(
+                sending, completed=deliveries.exclude(state__in=[Delivery.QUEUED, Delivery.SENDING]).count()
+            )
             return not deliveries.filter(state__in=[Delivery.QUEUED, Delivery.SENDING]).exists()
 
         wait_until(sent, "mailing", children)

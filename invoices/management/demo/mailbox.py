@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP as Server
-from aiosmtpd.smtp import Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 STYLE = (
     "body{font:16px/1.6 system-ui,'Noto Sans CJK SC','Noto Sans SC',sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;"
@@ -35,7 +34,7 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def handle_DATA(self, server: Server, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the library's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the library's name
         """Write one message to its file; answered 250 only when it is written."""
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         message = email.message_from_bytes(content)
@@ -62,7 +61,7 @@ class Page(BaseHTTPRequestHandler):
 
     folder: Path
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Answer one of the three pages."""
         parts = [unquote(part) for part in urlsplit(self.path).path.split("/") if part]
         if not parts:
@@ -101,7 +100,9 @@ class Page(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'self'")
+        self.send_header(
+            "Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'self'"
+        )
         self.end_headers()
         self.wfile.write(body)
 
@@ -133,15 +134,15 @@ def main() -> None:
     """Serve mail and page until told to end."""
     folder, smtp_port, web_port = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
-    controller = Controller(Mailbox(folder), hostname="127.0.0.1", port=smtp_port, data_size_limit=50 * 2**20)  # type: ignore[no-untyped-call]
-    controller.start()  # type: ignore[no-untyped-call]
+    controller = Controller(Mailbox(folder), hostname="127.0.0.1", port=smtp_port, data_size_limit=50 * 2**20)
+    controller.start()
     Page.folder = folder
     web = ThreadingHTTPServer(("127.0.0.1", web_port), Page)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         web.serve_forever()
     finally:
-        controller.stop()  # type: ignore[no-untyped-call]
+        controller.stop()
 
 
 if __name__ == "__main__":

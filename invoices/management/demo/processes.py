@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 STOP_WITHIN_SECONDS = 15.0
 
 
-class ChildEnded(Exception):  # noqa: N818 - named for what happened, as Refused is
+class ChildEnded(Exception):
     """A child of the demo ended or hangs; the message says which log to read."""
 
 

@@ -49,7 +49,8 @@ class Customer:
         """Count what the database holds of one month."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM usage_call WHERE tenant_id = %s AND period = %s", [self.tenant.pk, month.starts_on]
+                "SELECT count(*) FROM usage_call WHERE tenant_id = %s AND period = %s",
+                [self.tenant.pk, month.starts_on],
             )
             return int(cursor.fetchone()[0])
 
@@ -72,8 +73,12 @@ def make_vendor(now: datetime, months: list[Period], password: str) -> list[Cust
 
 
 def _make_customer(story: dict[str, Any], seller: Seller, now: datetime, since: date) -> Customer:
-    tenant, _ = Tenant.objects.get_or_create(code=story["tenant"]["code"], defaults=story["tenant"] | {"seller": seller})
-    Contact.objects.get_or_create(tenant=tenant, email=story["contact"]["email"], defaults={"name": story["contact"]["name"]})
+    tenant, _ = Tenant.objects.get_or_create(
+        code=story["tenant"]["code"], defaults=story["tenant"] | {"seller": seller}
+    )
+    Contact.objects.get_or_create(
+        tenant=tenant, email=story["contact"]["email"], defaults={"name": story["contact"]["name"]}
+    )
     source, _ = Source.objects.get_or_create(tenant=tenant, code="switch-1", defaults={"zone": tenant.zone})
     told = story["contract"]
     names = {"tenant": tenant, "name_zh": told["name_zh"], "name_en": told["name_en"]}
