@@ -185,7 +185,7 @@ def days_of(tenant_id: int, terms: Terms) -> list[Day]:
             "SELECT {} AS day, count(*), count(answered_at), COALESCE(sum(talk_ms), 0)::int8 {} GROUP BY day ORDER BY day"
         )
         with connection.cursor() as cursor:
-            cursor.execute(statement.format(selectors.local_day(terms.zone), calls_of(tenant_id, terms, segment)))  # type: ignore[arg-type]
+            cursor.execute(statement.format(selectors.local_day(terms.zone), calls_of(tenant_id, terms, segment)))
             found += [Day(*row) for row in cursor.fetchall()]
     return found
 
@@ -432,7 +432,7 @@ def _events(tenant_id: int, terms: Terms) -> Iterator[Event]:
                         selectors.taken_first(takings, taking.clause, segment.agreement, terms.zone),
                     )
                     with connection.cursor() as cursor:
-                        cursor.execute(statement)  # type: ignore[arg-type]
+                        cursor.execute(statement)
                         for at, value, group in cursor.fetchall():
                             yield Event(segment=segment.number, clause=taking.clause, at=at, value=value, group=group)
 

@@ -38,7 +38,7 @@ def any_of(conditions: Sequence[Composable]) -> Composable:
 
 
 def _joined(conditions: Sequence[Composable], word: str) -> Composed:
-    return SQL("(") + reduce(lambda left, right: left + SQL(word) + right, conditions) + SQL(")")  # type: ignore[arg-type,operator,return-value]
+    return SQL("(") + reduce(lambda left, right: left + SQL(word) + right, conditions) + SQL(")")
 
 
 def local_time(zone: str) -> Composable:

@@ -22,7 +22,9 @@ OCTOBER = period_containing(date(2026, 10, 1))
 
 
 def test_three_calls_become_two_tier_lines_and_their_total(contract: Any, post: Any) -> None:
-    post(call_of(1), call_of(2), call_of(3, ended_at="2026-10-08T09:00:15+08:00"))  # 61 s, 61 s, 10 s: 2 + 2 + 1 minutes
+    post(
+        call_of(1), call_of(2), call_of(3, ended_at="2026-10-08T09:00:15+08:00")
+    )  # 61 s, 61 s, 10 s: 2 + 2 + 1 minutes
     draft = draft_month(contract, OCTOBER, NOW)
     assert [(line.key, line.amount) for line in draft.lines.all()] == [
         ("talk.tier-1", Decimal("0.300")),
@@ -129,7 +131,15 @@ def test_calls_counted_before_the_contract_was_signed_are_charged(tenant: Any, p
 
 def test_days_that_no_contract_rules_are_uncovered_not_free(make_contract: Any, post: Any) -> None:
     contract = make_contract(starts_on=date(2026, 10, 9))
-    post(call_of(1), call_of(2, started_at="2026-10-09T09:00:00+08:00", answered_at="2026-10-09T09:00:05+08:00", ended_at="2026-10-09T09:00:50+08:00"))
+    post(
+        call_of(1),
+        call_of(
+            2,
+            started_at="2026-10-09T09:00:00+08:00",
+            answered_at="2026-10-09T09:00:05+08:00",
+            ended_at="2026-10-09T09:00:50+08:00",
+        ),
+    )
     draft = draft_month(contract, OCTOBER, NOW)
     assert draft.net == Decimal("0.15")
     assert draft.blocked
