@@ -87,8 +87,6 @@ def may_repeat_names(body: bytes, parsed: Any) -> bool:
     The decoders keep the last of two; a sender that says two things must be asked. Counting is quick and errs on the
     careful side: a text that holds `":` is looked at again, record by record.
     """
-    if b" :" in body or b"\t:" in body or b"\n:" in body or b"\r:" in body:
-        return True
     fields = 0
     for each in parsed if type(parsed) is list else [parsed]:
         if type(each) is dict:
@@ -97,7 +95,7 @@ def may_repeat_names(body: bytes, parsed: Any) -> bool:
                 inner = each.get(name)
                 if type(inner) is dict:
                     fields += len(inner)
-    return body.count(b'":') != fields
+    return body.translate(None, b" \t\n\r").count(b'":') != fields
 
 
 def decode_one(raw: bytes) -> Decoded:
