@@ -172,7 +172,7 @@ def _count(
         group, calls, selectors.all_of(conditions)
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement)  # type: ignore[arg-type]
+        cursor.execute(statement)
         return dict(cursor.fetchall())
 
 

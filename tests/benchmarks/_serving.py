@@ -42,7 +42,7 @@ class Site:
 
     def connect(self, *, superuser: bool = False) -> psycopg.Connection[tuple[object, ...]]:
         """Open a connection of one's own."""
-        url = self.pair._superuser_url if superuser else self.pair.database_url
+        url = self.pair.superuser_url if superuser else self.pair.database_url
         return psycopg.connect(url.replace("/postgres?", "/huadan?"), autocommit=True)
 
 
