@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models import CODE, Tenant, validate_zone
 
-
 USUAL, FIRST_LEG, EACH_RECORD = "usual", "first", "each"
 LEG_POLICIES = [
     (USUAL, _("as usual for the sender")),

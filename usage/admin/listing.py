@@ -23,7 +23,7 @@ class ListingAdmin(ViewOnlyAdmin):
     permission: str
     template: str
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - the framework's
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether the reader may see the rows behind the page."""
         return bool(request.user.has_perm(self.permission))
 
@@ -31,7 +31,7 @@ class ListingAdmin(ViewOnlyAdmin):
         """Show the page in the menu of those who may see it."""
         return self.has_view_permission(request)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the page."""
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -28,7 +28,7 @@ NO_LABELS: Mapping[str, str] = {}
 Variables = dict[str, str]
 
 
-class Unreadable(ValueError):  # noqa: N818 - named for what it says of a body
+class Unreadable(ValueError):
     """The body is no mod_json_cdr document."""
 
 

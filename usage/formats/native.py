@@ -112,7 +112,7 @@ def decode_one(raw: bytes) -> Decoded:
     return Decoded(raw=raw, record=record, call_id=record.call_id)
 
 
-class _Repeated(Exception):  # noqa: N818 - never leaves this file
+class _Repeated(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name[:40]

@@ -75,7 +75,7 @@ class Fault(msgspec.Struct, frozen=True):
     pointer: str = ""
 
 
-class Unfit(ValueError):  # noqa: N818 - named for what it says of a record
+class Unfit(ValueError):
     """A record that cannot be read; carries the fault."""
 
     def __init__(self, code: str, detail: str, pointer: str = "") -> None:

@@ -4,62 +4,61 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0006_keep_key_lookups_on_the_key'),
+        ("usage", "0006_keep_key_lookups_on_the_key"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BatchListing',
+            name="BatchListing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'verbose_name': 'delivery of calls',
-                'verbose_name_plural': 'deliveries of calls',
-                'abstract': False,
-                'managed': False,
-                'default_permissions': (),
+                "verbose_name": "delivery of calls",
+                "verbose_name_plural": "deliveries of calls",
+                "abstract": False,
+                "managed": False,
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='CallListing',
+            name="CallListing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'verbose_name': 'call',
-                'verbose_name_plural': 'calls',
-                'abstract': False,
-                'managed': False,
-                'default_permissions': (),
+                "verbose_name": "call",
+                "verbose_name_plural": "calls",
+                "abstract": False,
+                "managed": False,
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='DeclarationListing',
+            name="DeclarationListing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'verbose_name': 'declaration',
-                'verbose_name_plural': 'declarations',
-                'abstract': False,
-                'managed': False,
-                'default_permissions': (),
+                "verbose_name": "declaration",
+                "verbose_name_plural": "declarations",
+                "abstract": False,
+                "managed": False,
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='QuarantineListing',
+            name="QuarantineListing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                'verbose_name': 'record in quarantine',
-                'verbose_name_plural': 'quarantine',
-                'abstract': False,
-                'managed': False,
-                'default_permissions': (),
+                "verbose_name": "record in quarantine",
+                "verbose_name_plural": "quarantine",
+                "abstract": False,
+                "managed": False,
+                "default_permissions": (),
             },
         ),
     ]
