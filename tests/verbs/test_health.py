@@ -1,0 +1,45 @@
+"""Alive, ready, and measured; metrics are nobody else's business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import billing.health
+
+pytestmark = pytest.mark.django_db
+
+
+def test_alive_asks_nobody_and_any_host_name_will_do(client: Any) -> None:
+    assert client.get("/healthz", headers={"Host": "10.0.0.7"}).json() == {"status": "ok"}
+
+
+def test_ready_names_every_part(client: Any) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["parts"] == {"database": "ok", "broker": "ok", "migrations": "ok", "disk": "ok"}
+
+
+def test_a_full_disk_is_not_ready(client: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(billing.health, "free_disk_percent", lambda: 3.0)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["parts"]["disk"]) == (503, "failed")
+
+
+def test_a_dead_broker_is_not_ready_and_says_no_secret(client: Any, settings: Any) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://:secret@127.0.0.1:1"}
+    }
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["parts"]["broker"]) == (503, "failed")
+    assert b"secret" not in answer.content
+
+
+def test_metrics_are_for_this_machine_or_for_the_token(client: Any, settings: Any) -> None:
+    assert b"django_http_requests_total" in client.get("/metrics").content
+    assert client.get("/metrics", REMOTE_ADDR="10.0.0.9").status_code == 403
+    assert client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 403
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"metrics_token": "t" * 20})
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer " + "t" * 20}).status_code == 200
