@@ -10,6 +10,7 @@ from celery import shared_task
 from billing.periods import period_containing
 from tenants.models import Tenant
 from usage.aggregation import count_if_stale, mark_newly_agreed, stale_months
+from usage.idempotency import forget_old_answers
 from usage.partitions import ensure_partitions_around
 
 MONTHS_A_TICK = 200
@@ -38,3 +39,9 @@ def count_tenant_month(tenant_id: int, period: str) -> None:
 def create_partitions_ahead() -> None:
     """Have the partitions of the coming months ready."""
     ensure_partitions_around(datetime.now(UTC).date())
+
+
+@shared_task
+def forget_kept_answers() -> None:
+    """Forget the answers to Idempotency-Keys that nobody will send again."""
+    forget_old_answers(datetime.now(UTC))
