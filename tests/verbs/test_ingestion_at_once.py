@@ -21,6 +21,7 @@ COUNTS = ("accepted", "duplicate", "conflict", "rejected")
 
 @pytest.fixture(autouse=True)
 def _no_calls_left(transactional_db: None) -> Iterator[None]:
+    Call.objects.all().delete()
     yield  # the flush after the test empties what Django manages, which calls are not
     Call.objects.all().delete()
 
