@@ -13,7 +13,7 @@ from billing.periods import Period, period_containing
 from billing.rating import explain, rate
 from billing.rating.bill import Bill
 from billing.rating.bill import Line as BillLine
-from billing.rating.terms import Terms
+from billing.rating.terms import Name, Terms
 from invoices.evidence import digest_of
 from invoices.models import Invoice, Line
 from tenants.contracts import NotInForce, terms_for
@@ -67,6 +67,7 @@ def _store_lines(invoice: Invoice, bill: Bill) -> None:
 def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
     """Build the one document that PDF, mail, page and API show."""
     tenant = contract.tenant
+    names = {clause.code: clause.name for segment in terms.segments for clause in segment.agreement.clauses}
     days = days_of(tenant.pk, terms)
     billed = billed_seconds_by_day(tenant.pk, contract.pk, terms.period.starts_on)
     return {
@@ -95,7 +96,7 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
             ],
         },
         "bill": bill.to_json(),
-        "explanations": {line.key: _explained(line, bill.currency) for line in bill.lines},
+        "explanations": {line.key: _explained(line, bill.currency, names) for line in bill.lines},
         "evidence": digest_of(tenant.pk, terms),
         "previous": _previous(contract, terms.period),
         "usage_by_day": [
@@ -116,8 +117,8 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
     }
 
 
-def _explained(line: BillLine, currency: str) -> dict[str, str]:
-    explanation = explain(line, currency)
+def _explained(line: BillLine, currency: str, names: dict[str, Name]) -> dict[str, str]:
+    explanation = explain(line, currency, names)
     return {"zh": explanation.zh, "en": explanation.en}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -9,6 +10,7 @@ from fractions import Fraction
 from billing.rating.bill import Line, Step
 from billing.rating.exact import shown
 from billing.rating.steps import run
+from billing.rating.terms import Name
 from billing.rating.wording import MODES, PHRASES, UNITS, USED
 
 LANGUAGES = ("zh", "en")
@@ -24,15 +26,18 @@ class Explanation:
     amount: Decimal
 
 
-def explain(line: Line, currency: str = "CNY") -> Explanation:
+def explain(line: Line, currency: str = "CNY", names: Mapping[str, Name] | None = None) -> Explanation:
     """Explain a line in Chinese and English, and rebuild its amount from its steps.
 
+    ``names`` are those of the clauses by code, for lines that are computed from other clauses; without them a
+    sentence shows the codes.
     Raises ValueError when the steps do not lead to the printed amount, which would be a fault of the engine.
     """
     amount = recompute(line)
     if amount != line.amount:
         raise ValueError(f"{line.key}: the steps lead to {amount}, the line says {line.amount}")
-    return Explanation(_sentence(line, 0, currency), _sentence(line, 1, currency), amount)
+    named = names or {}
+    return Explanation(_sentence(line, 0, currency, named), _sentence(line, 1, currency, named), amount)
 
 
 def recompute(line: Line) -> Decimal:
@@ -41,14 +46,14 @@ def recompute(line: Line) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
 
 
-def _sentence(line: Line, language: int, currency: str) -> str:
+def _sentence(line: Line, language: int, currency: str, names: Mapping[str, Name]) -> str:
     title = line.name.zh if language == 0 else line.name.en
     phrases, value, unit = [], Fraction(0), ""
     for index, step in enumerate(line.steps):
         result = run((step,), value)
         unit = step.unit or unit
         if not _is_swallowed(line.steps, index):
-            phrases.append(_phrase(step, result, unit, language, currency))
+            phrases.append(_phrase(step, result, unit, language, currency, names))
         value = result
     phrases.append(_closing(line, language, currency))
     told = [phrase for phrase in phrases if phrase]
@@ -69,7 +74,7 @@ def _where(line: Line, language: int) -> str:
     return f"（{'、'.join(places)}）" if language == 0 else f" ({', '.join(places)})"
 
 
-def _phrase(step: Step, result: Fraction, unit: str, language: int, currency: str) -> str:
+def _phrase(step: Step, result: Fraction, unit: str, language: int, currency: str, names: Mapping[str, Name]) -> str:
     word, _, detail = step.note.partition(":")
     if step.op == "round":
         mode = MODES.get(step.note, ("取整", "rounded"))[language]
@@ -86,7 +91,7 @@ def _phrase(step: Step, result: Fraction, unit: str, language: int, currency: st
         price=money(value, currency, language),
         percent=percent(value),
         detail=detail,
-        list=_listed(step, language),
+        list=_listed(step, language, names),
         used=USED.get(unit, ("用量", "used"))[language],
         prorated=_prorated(detail, language),
     )
@@ -99,15 +104,20 @@ def _prorated(detail: str, language: int) -> str:
     return f"（按 {detail} 天折算）" if language == 0 else f" (prorated {detail} days)"
 
 
-def _listed(step: Step, language: int) -> str:
+def _listed(step: Step, language: int, names: Mapping[str, Name]) -> str:
     if step.op == "each":
         shown_parts = [f"{number(Fraction(label))}×{number(count)}" for label, count in step.parts[:LISTED]]
     else:
-        shown_parts = [f"{label} {number(amount)}" for label, amount in step.parts[:LISTED]]
+        shown_parts = [f"{_called(label, language, names)} {number(amount)}" for label, amount in step.parts[:LISTED]]
     more = len(step.parts) - LISTED
     if more > 0:
         shown_parts.append(f"另 {more} 项" if language == 0 else f"{more} more")
     return ("、" if language == 0 else ", ").join(shown_parts)
+
+
+def _called(label: str, language: int, names: Mapping[str, Name]) -> str:
+    name = names.get(label)
+    return label if name is None else (name.zh if language == 0 else name.en)
 
 
 def _closing(line: Line, language: int, currency: str) -> str:
