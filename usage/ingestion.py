@@ -112,7 +112,7 @@ class Prepared:
         return Delivery(who.tenant_id, self.source.pk, self.outcome.batch_id, self.now, who.keep_numbers, frozen)
 
 
-class NotWhole(Exception):  # noqa: N818 - named for what happened, as `Refused` is
+class NotWhole(Exception):
     """A delivery that wants all or nothing cannot have all; the transaction rolls back."""
 
 

@@ -4,56 +4,88 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0003_describe_sources_and_declarations'),
+        ("usage", "0003_describe_sources_and_declarations"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SourceMonth',
+            name="SourceMonth",
             fields=[
-                ('pk', models.CompositePrimaryKey('tenant_id', 'source_id', 'period', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('tenant_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('period', models.DateField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "source_id",
+                        "period",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("period", models.DateField()),
             ],
         ),
         migrations.CreateModel(
-            name='CallVersion',
+            name="CallVersion",
             fields=[
-                ('pk', models.CompositePrimaryKey('tenant_id', 'source_id', 'call_id', 'leg', 'version', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('tenant_id', models.BigIntegerField()),
-                ('source_id', models.BigIntegerField()),
-                ('call_id', models.TextField()),
-                ('leg', models.TextField()),
-                ('version', models.SmallIntegerField()),
-                ('period', models.DateField()),
-                ('kind', models.CharField(choices=[('void', 'void'), ('correction', 'correction')], max_length=10)),
-                ('late', models.BooleanField()),
-                ('reason', models.CharField(max_length=300)),
-                ('changed_by', models.CharField(max_length=150)),
-                ('changed_at', models.DateTimeField()),
-                ('content_hash', models.BinaryField()),
-                ('replaced', models.JSONField()),
-                ('replacement', models.JSONField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "source_id",
+                        "call_id",
+                        "leg",
+                        "version",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.BigIntegerField()),
+                ("source_id", models.BigIntegerField()),
+                ("call_id", models.TextField()),
+                ("leg", models.TextField()),
+                ("version", models.SmallIntegerField()),
+                ("period", models.DateField()),
+                ("kind", models.CharField(choices=[("void", "void"), ("correction", "correction")], max_length=10)),
+                ("late", models.BooleanField()),
+                ("reason", models.CharField(max_length=300)),
+                ("changed_by", models.CharField(max_length=150)),
+                ("changed_at", models.DateTimeField()),
+                ("content_hash", models.BinaryField()),
+                ("replaced", models.JSONField()),
+                ("replacement", models.JSONField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('late', True)), fields=['tenant_id', 'period'], name='late_changes')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("late", True)), fields=["tenant_id", "period"], name="late_changes"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='KeptAnswer',
+            name="KeptAnswer",
             fields=[
-                ('pk', models.CompositePrimaryKey('tenant_id', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('tenant_id', models.BigIntegerField()),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.BinaryField()),
-                ('body', models.BinaryField()),
-                ('created_at', models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "key", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.BigIntegerField()),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.BinaryField()),
+                ("body", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='old_answers')],
+                "indexes": [models.Index(fields=["created_at"], name="old_answers")],
             },
         ),
     ]

@@ -4,14 +4,13 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0007_list_the_data_plane_in_the_admin'),
+        ("usage", "0007_list_the_data_plane_in_the_admin"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='call',
-            options={'managed': False, 'permissions': [('unmask_call', 'Can see numbers in clear')]},
+            name="call",
+            options={"managed": False, "permissions": [("unmask_call", "Can see numbers in clear")]},
         ),
     ]
