@@ -6,6 +6,7 @@ configuration) and mod_cdr_csv's template "example" (15 columns); real lines in 
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from usage.formats.clocks import EPOCH, in_zone, local_time, zone_of
 from usage.formats.native import KEPT_BYTES, fault_of, refuse_too_many
 from usage.formats.record import CallRecord, Decoded, Unfit
 from usage.formats.rules import SourceRules
-from usage.formats.table import read_rows, whole_number
+from usage.formats.table import MAX_CELL, whole_number
 
 START = 9  # Master.csv's column of the start; cdr_csv has it elsewhere
 UNIQUEID = re.compile(r"(?:[^\s,]*-)?(\d{9,10})\.\d+\Z", re.ASCII)
@@ -31,9 +32,19 @@ OFFSETS = sorted({*range(-12 * 60, 14 * 60 + 1, 60), *ODD_OFFSETS})
 
 def decode(body: bytes, rules: SourceRules) -> list[Decoded]:
     """Read lines of either kind; one that does not fit becomes a fault. Raises TooManyRecords beyond the bound."""
-    rows = read_rows(body)
-    refuse_too_many(len(rows))
-    return [_decode_row(row, line, rules) for row, line in rows]
+    lines = [line for line in re.split(r"\r\n|\n|\r", body.decode("utf-8-sig", "replace")) if line.strip()]
+    refuse_too_many(len(lines))
+    return [_decode_row(_cells(line), line, rules) for line in lines]
+
+
+def _cells(line: str) -> list[str]:
+    """Split one line. A switch writes a record a line: a quote left open is a line cut short, not the next one's too."""
+    if line.count('"') % 2 or len(line) > MAX_CELL:
+        return []
+    try:
+        return [cell.strip() for cell in next(csv.reader([line]), [])]
+    except csv.Error:
+        return []
 
 
 def _decode_row(row: Sequence[str], line: str, rules: SourceRules) -> Decoded:
@@ -51,6 +62,8 @@ def _decode_row(row: Sequence[str], line: str, rules: SourceRules) -> Decoded:
 
 
 def _fields_of(row: Sequence[str], rules: SourceRules) -> tuple[dict[str, Any], list[str]]:
+    if not row:
+        raise Unfit("cut_line", "The line ends within a quoted cell; it was cut short.")
     at = _start_column(row)
     if at is None:
         raise Unfit("not_a_cdr_line", "The line has no start, answer and end time with two durations after them.")
@@ -175,7 +188,7 @@ def _number_of(caller_id: str) -> str:
 
 def _switch_line(row: Sequence[str], at: int, rules: SourceRules) -> tuple[dict[str, Any], list[str]]:
     """Read one line of mod_cdr_csv's template "example", wherever its times stand."""
-    if at < 3 or len(row) < at + 7:
+    if not 3 <= at <= 5 or not at + 7 <= len(row) <= at + 14:
         raise Unfit("wrong_columns", "The line is neither Master.csv nor the cdr_csv template “example”.")
     start, answer, end = (_instant(row[at + n], None, rules.zone) for n in range(3))
     seconds = {name: whole_number(row[at + 3 + n], name) for n, name in enumerate(("duration", "billsec"))}

@@ -100,7 +100,7 @@ class _Import:
         done = self._done_up_to()
         if done > stream.tell():
             stream.seek(done)
-        while lines := list(islice(_lines(stream, quoted=self.format != reading.NDJSON), self.batch)):
+        while lines := list(islice(_lines(stream, quoted=self.format in {reading.CSV, reading.MAPPED}), self.batch)):
             yield header + b"".join(lines), stream.tell()
 
     def _deliver(self, body: bytes) -> Counter[str]:
