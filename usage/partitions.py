@@ -47,9 +47,7 @@ def _create(month: date) -> None:
         partition, parent = sql.Identifier(name), sql.Identifier("usage_call")
         cursor.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(partition, parent))
         bounds = sql.SQL("FROM ({}) TO ({})").format(sql.Literal(month), sql.Literal(add_months(month, 1)))
-        cursor.execute(
-            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES {}").format(parent, partition, bounds)
-        )
+        cursor.execute(sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES {}").format(parent, partition, bounds))
 
 
 def _exists(cursor: Any, name: str) -> bool:

@@ -39,7 +39,7 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_PAUSE = 5.0
 
 
-class SendingFailed(Exception):  # noqa: N818 - named for what happened, as `Refused` is
+class SendingFailed(Exception):
     """Say which request could not be delivered, and the last answer or error it met."""
 
 
