@@ -123,7 +123,8 @@ def post(ledger: Ledger, adjustment: Adjustment) -> list[Line]:
         effects.setdefault(bucket.tax, []).append(effect)
         known = ledger.exact.get(bucket)
         ledger.exact[bucket] = effect if known is None else known + effect
-    by_tax = {tax: total(each) for tax, each in effects.items()}
+    # In order of rate, not of clauses: a cent that could go either way must not depend on how the contract is sorted.
+    by_tax = {tax: total(effects[tax]) for tax in sorted(effects, reverse=True)}
     whole = run_amount(adjustment.steps, ledger)
     amounts = allocate(whole, list(by_tax.values()), ledger.places)
     lines = []
@@ -153,7 +154,7 @@ def _share_steps(
 
 
 def _move_printed(ledger: Ledger, adjustment: Adjustment, tax: Decimal, amount: Decimal) -> None:
-    buckets = [bucket for bucket in adjustment.effect if bucket.tax == tax]
+    buckets = sorted(bucket for bucket in adjustment.effect if bucket.tax == tax)
     shares = allocate(amount, [adjustment.effect[bucket] for bucket in buckets], ledger.places)
     for bucket, share in zip(buckets, shares, strict=True):
         ledger.printed[bucket] = ledger.printed.get(bucket, Decimal(0)) + share
