@@ -8,7 +8,7 @@ from django.db import connection
 from psycopg.sql import SQL
 
 from billing.rating.terms import Terms
-from usage.aggregation import calls_of
+from usage.counting import calls_of
 
 DIGEST = "SELECT count(*), encode(sha256(string_agg(content_hash, ''::bytea ORDER BY source_id, call_id)), 'hex') {}"
 

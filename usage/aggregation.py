@@ -16,26 +16,20 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
-from psycopg.sql import SQL, Composable, Literal
+from psycopg.sql import SQL, Literal
 
-from billing.errors import Refused
-from billing.periods import Period, midnight
-from billing.rating.counting import Taking, meters
-from billing.rating.terms import Segment, Select, Terms
+from billing.periods import Period
+from billing.rating.counting import meters
+from billing.rating.terms import Terms
 from billing.rating.totals import Event, Row, Totals, Uncovered
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, ContractVersion, Tenant
 from usage import selectors
+from usage.counting import calls_of, count_ungoverned, counting_statements, group_of
 from usage.ingestion import lock_key
 from usage.models import UsageMonth, UsageTotal
 
 COUNTING_LIMIT = "15min"
-
-
-class CannotCount(Refused):
-    """The contract asks for a count that is not built."""
-
-    status = 409
 
 
 def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[Period] = ()) -> None:
@@ -52,10 +46,10 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[P
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])
         UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period).delete()
         for segment in terms.segments:
-            for statement in _statements(tenant_id, contract_id, terms, segment):
+            for statement in counting_statements(tenant_id, contract_id, terms, segment):
                 cursor.execute(statement)
         for gap in gaps:
-            cursor.execute(_ungoverned(tenant_id, contract_id, terms, gap))
+            cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap))
 
 
 def clear_stale_mark(tenant_id: int, period: date) -> bool:
@@ -196,227 +190,6 @@ def billed_seconds_by_day(tenant_id: int, contract_id: int, period: date) -> dic
     return dict(found.values_list("day").annotate(Sum("billed_seconds")))
 
 
-# -- statements -------------------------------------------------------------------------------------------------------
-
-
-def _statements(tenant_id: int, contract_id: int, terms: Terms, segment: Segment) -> Iterator[Composable]:
-    """Build the statements that fill the totals of one segment: one for each meter."""
-    calls = calls_of(tenant_id, terms, segment)
-    head = SQL("{}, {}, {}::date, {}").format(
-        Literal(tenant_id), Literal(contract_id), Literal(terms.period.starts_on), Literal(segment.number)
-    )
-    by_meter = meters(segment.agreement)
-    left_over = selectors.taken_by_none(by_meter.values(), segment.agreement, terms.zone)
-    if left_over is not None:
-        yield _seen_by_none(head, left_over, calls, terms.zone)
-    for meter, takings in by_meter.items():
-        if any(taking.rule and taking.rule.at_band_edge == "split" for taking in takings):
-            raise CannotCount(
-                "band_split", f"Clause {takings[0].clause} cuts calls at band edges, which is not counted yet."
-            )
-        if takings[0].measure:
-            yield _measured(head, meter, takings[0], calls, segment)
-        elif takings[0].counter is not None:
-            for taking in takings:
-                yield _counter(head, meter, takings, taking, calls, terms.zone, segment)
-            if takings[0].needs_cover:
-                yield _counter_uncovered(head, meter, takings, calls, terms.zone, segment)
-        else:
-            yield _talk_or_calls(head, meter, takings, calls, terms.zone, segment)
-
-
-def _ungoverned(tenant_id: int, contract_id: int, terms: Terms, gap: Period) -> Composable:
-    """Count the answered calls of days that no contract rules."""
-    return _INTO + SQL(
-        "SELECT {}, {}, {}::date, '', 'talk', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]' {} "
-        "AND answered_at IS NOT NULL GROUP BY day"
-    ).format(
-        Literal(tenant_id),
-        Literal(contract_id),
-        Literal(terms.period.starts_on),
-        selectors.local_day(terms.zone),
-        calls_of(tenant_id, terms, gap),
-    )
-
-
-def _seen_by_none(head: Composable, left_over: Composable, calls: Composable, zone: str) -> Composable:
-    """Count the answered calls that are on no meter of the contract."""
-    return _INTO + SQL(
-        "SELECT {}, 'any', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]' {} AND {} GROUP BY day"
-    ).format(head, selectors.local_day(zone), calls, left_over)
-
-
-def calls_of(tenant_id: int, terms: Terms, segment: Segment | Period) -> Composable:
-    """Give FROM and WHERE for the calls of a segment: legs that count, neither late nor voided, on the tenant's days."""
-    return SQL(
-        "FROM usage_call WHERE tenant_id = {} AND period = {}::date AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && '{{late,voided}}' "
-        "AND started_at >= {}::timestamptz AND started_at < {}::timestamptz"
-    ).format(
-        Literal(tenant_id),
-        Literal(terms.period.starts_on),
-        Literal(midnight(segment.starts_on, terms.zone)),
-        Literal(midnight(segment.ends_on, terms.zone)),
-    )
-
-
-_INTO = SQL(
-    'INSERT INTO usage_usagetotal (tenant_id, contract_id, period, segment, meter, clause, day, "group", cell, calls, '
-    "talk_ms, billed_seconds, value, histogram) "
-)
-
-
-def _talk_or_calls(
-    head: Composable, meter: str, takings: tuple[Taking, ...], calls: Composable, zone: str, segment: Segment
-) -> Composable:
-    """Count calls and seconds of one meter in one pass: each call goes to the first clause that matches."""
-    agreement = segment.agreement
-    conditions = [selectors.takes(taking, agreement, zone) for taking in takings]
-    considered = selectors.any_of(conditions)
-    if takings[0].needs_cover:
-        lacking = selectors.lacking(takings)
-        everything = any(
-            taking.select == Select() and lacking == selectors.COUNTED[taking.counts] for taking in takings
-        )
-        considered = selectors.any_of([lacking] if everything else [*conditions, lacking])
-
-    def by_clause(what: list[Composable], otherwise: Composable) -> Composable:
-        if [selectors.any_of([each]) for each in conditions] == [considered] or {repr(each) for each in what} == {
-            repr(otherwise)
-        }:
-            return what[0]  # one clause takes every call that is looked at, or it makes no difference who does
-        cases = [SQL("WHEN {} THEN {}").format(c, w) for c, w in zip(conditions, what, strict=True)]
-        return SQL("CASE {} ELSE {} END").format(SQL(" ").join(cases), otherwise)
-
-    empty, zero = SQL("''::text"), SQL("0::bigint")
-    columns = {
-        "clause": by_clause([Literal(taking.clause) for taking in takings], empty),
-        "day": selectors.local_day(zone),
-        "grp": by_clause([_group(t, segment, zone) for t in takings], empty),
-        "cell": by_clause([_cell(t, segment, zone) for t in takings], empty),
-        "talk": by_clause(
-            [selectors.counted_ms(t.rule) if t.rule else zero for t in takings],
-            SQL("talk_ms") if takings[0].rule else zero,
-        ),
-        "billed": by_clause([selectors.billed_seconds(t.rule) if t.rule else zero for t in takings], zero),
-        "number": by_clause([_number(t) for t in takings], SQL("NULL::bigint")),
-    }
-    inner = SQL("SELECT {} {} AND {}").format(
-        SQL(", ").join([SQL("{} AS {}").format(each, SQL(name)) for name, each in columns.items()]), calls, considered
-    )
-    if not any(taking.histogram for taking in takings):
-        return _INTO + SQL(
-            "SELECT {}, {}, clause, day, grp, cell, count(*), sum(talk), sum(billed), 0, '[]' FROM ({}) AS taken "
-            "GROUP BY clause, day, grp, cell"
-        ).format(head, Literal(meter), inner)
-    return _INTO + SQL(
-        "SELECT {}, {}, clause, day, grp, cell, sum(n), sum(talk), sum(billed), 0, "
-        "COALESCE(jsonb_agg(jsonb_build_array(number, n) ORDER BY number) FILTER (WHERE number IS NOT NULL), '[]') "
-        "FROM (SELECT clause, day, grp, cell, number, count(*) AS n, sum(talk) AS talk, sum(billed) AS billed "
-        "FROM ({}) AS taken GROUP BY clause, day, grp, cell, number) AS counted GROUP BY clause, day, grp, cell"
-    ).format(head, Literal(meter), inner)
-
-
-def _number(taking: Taking) -> Composable:
-    """Give what the histogram of a clause counts calls by."""
-    if taking.rule is None or taking.histogram is None:
-        return SQL("NULL::bigint")
-    return (
-        selectors.billed_seconds(taking.rule)
-        if taking.histogram == "billed"
-        else selectors.counted_seconds(taking.rule)
-    )
-
-
-def _group(taking: Taking, segment: Segment, zone: str) -> Composable:
-    return selectors.dimension(taking.group_by, segment.agreement, zone) if taking.group_by else SQL("''::text")
-
-
-def _cell(taking: Taking, segment: Segment, zone: str) -> Composable:
-    if not taking.dimensions:
-        return SQL("''::text")
-    pairs = [
-        SQL("jsonb_build_array({}::text, {})").format(Literal(name), selectors.dimension(name, segment.agreement, zone))
-        for name in taking.dimensions
-    ]
-    return SQL("jsonb_build_array({})::text").format(SQL(", ").join(pairs))
-
-
-def _counter(
-    head: Composable,
-    meter: str,
-    takings: tuple[Taking, ...],
-    taking: Taking,
-    calls: Composable,
-    zone: str,
-    segment: Segment,
-) -> Composable:
-    """Aggregate a counter of the calls one clause takes: sum, max, latest or distinct, or extremes within a window."""
-    value = SQL("(counters ->> {})").format(Literal(taking.counter))
-    number = SQL("{}::numeric").format(value)
-    day = (
-        SQL("{}::date").format(Literal(segment.starts_on))
-        if taking.aggregate == "distinct"
-        else selectors.local_day(zone)
-    )
-    inner = SQL("SELECT {} AS day, {} AS grp, {} AS cell, started_at, {} AS number, {} AS text {} AND {}").format(
-        day,
-        _group(taking, segment, zone),
-        _cell(taking, segment, zone),
-        number,
-        value,
-        calls,
-        selectors.taken_first(takings, taking.clause, segment.agreement, zone),
-    )
-    aggregated = {
-        "sum": SQL("sum(number)"),
-        "max": SQL("max(number)"),
-        "latest": SQL("(array_agg(number ORDER BY started_at DESC))[1]"),
-        "distinct": SQL("count(DISTINCT text)"),
-    }[taking.aggregate or "sum"]
-    if taking.window:
-        inner = SQL(
-            "SELECT day, grp, cell, sum(1) AS n, {}(number) AS number FROM ({}) AS each "
-            "GROUP BY day, grp, cell, date_trunc({}, started_at AT TIME ZONE {})"
-        ).format(SQL("min" if taking.window_takes == "min" else "max"), inner, Literal(taking.window), Literal(zone))
-        aggregated = SQL("sum(number)")
-    return _INTO + SQL(
-        "SELECT {}, {}, {}, day, grp, cell, {}, 0, 0, {}, '[]' FROM ({}) AS taken GROUP BY day, grp, cell"
-    ).format(
-        head, Literal(meter), Literal(taking.clause), SQL("sum(n)" if taking.window else "count(*)"), aggregated, inner
-    )
-
-
-def _counter_uncovered(
-    head: Composable, meter: str, takings: tuple[Taking, ...], calls: Composable, zone: str, segment: Segment
-) -> Composable:
-    nobody = SQL("NOT COALESCE({}, FALSE)").format(
-        selectors.any_of([selectors.takes(taking, segment.agreement, zone) for taking in takings])
-    )
-    name = Literal(takings[0].counter)
-    return _INTO + SQL(
-        "SELECT {}, {}, '', {} AS day, '', '', count(*), 0, 0, sum((counters ->> {})::numeric), '[]' {} "
-        "AND {} AND {} GROUP BY day"
-    ).format(head, Literal(meter), selectors.local_day(zone), name, calls, selectors.lacking(takings), nobody)
-
-
-def _measured(head: Composable, meter: str, taking: Taking, calls: Composable, segment: Segment) -> Composable:
-    """Measure distinct robots or lines, or the most calls at once, over the whole segment."""
-    day = SQL("{}::date").format(Literal(segment.starts_on))
-    if taking.measure == "peak_concurrency":
-        # A call that ends at the instant another begins does not overlap it.
-        value = SQL(
-            "SELECT COALESCE(max(at_once), 0) FROM (SELECT sum(step) OVER (ORDER BY at, step) AS at_once FROM ("
-            "SELECT started_at AS at, 1 AS step {0} AND ended_at > started_at UNION ALL "
-            "SELECT ended_at, -1 {0} AND ended_at > started_at) AS edges) AS load"
-        ).format(calls)
-    else:
-        column = SQL("robot" if taking.measure == "distinct_robots" else "line")
-        value = SQL("SELECT count(DISTINCT {0}) {1} AND answered_at IS NOT NULL AND {0} <> ''").format(column, calls)
-    return _INTO + SQL("SELECT {}, {}, {}, {}, '', '', count(*), COALESCE(sum(talk_ms), 0), 0, ({}), '[]' {}").format(
-        head, Literal(meter), Literal(taking.clause), day, value, calls
-    )
-
-
 def _events(tenant_id: int, terms: Terms) -> Iterator[Event]:
     """List single events where a percentage price looks at each; they are read from the calls themselves."""
     for segment in terms.segments:
@@ -427,7 +200,7 @@ def _events(tenant_id: int, terms: Terms) -> Iterator[Event]:
                         "SELECT started_at, (counters ->> {})::numeric, {} {} AND {} ORDER BY started_at, call_id"
                     ).format(
                         Literal(taking.counter),
-                        _group(taking, segment, terms.zone),
+                        group_of(taking, segment, terms.zone),
                         calls_of(tenant_id, terms, segment),
                         selectors.taken_first(takings, taking.clause, segment.agreement, terms.zone),
                     )

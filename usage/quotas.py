@@ -22,7 +22,7 @@ from billing.rating.terms import CallsClause, Segment, Terms
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Tenant
 from usage import selectors
-from usage.aggregation import calls_of
+from usage.counting import calls_of
 from usage.models import UsageMonth, UsageTotal
 
 FRESH_SECONDS = 2.0
