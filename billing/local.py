@@ -8,7 +8,9 @@ the last program that used them stops them, unless ``make up`` asked to keep the
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import os
@@ -18,6 +20,7 @@ import signal
 import socket
 import stat
 import subprocess  # nosec B404 - starting servers is this file's purpose
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +33,7 @@ from psycopg import sql
 from billing.errors import Refused
 
 NOBODY = 65534
+PR_SET_PDEATHSIG = 1
 LONGEST_WAIT_SECONDS = 60.0
 POSTGRES_SETTINGS = {
     "listen_addresses": "''",
@@ -307,6 +311,8 @@ class Embedded:
                 cwd="/",
                 env=_environment(),
                 start_new_session=True,  # a Ctrl-C at the terminal is for the caller, who then stops us in order
+                # A test run that is killed must not leave its servers behind; a demo's live until the next start.
+                preexec_fn=None if self.durable else functools.partial(die_with_parent, signal.SIGINT),  # noqa: PLW1509
             )
         _children.append(server)
         return server
@@ -348,6 +354,12 @@ def valkey_answers(pair: Embedded) -> bool:
             return line.recv(16).startswith(b"+PONG")
     except OSError:
         return False
+
+
+def die_with_parent(how: signal.Signals) -> None:
+    """Have the kernel signal this process when the one that started it ends, however it ends; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, how)
 
 
 def valkey_binary() -> Path:

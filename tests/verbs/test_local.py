@@ -131,3 +131,31 @@ def test_make_up_keeps_them_when_the_last_user_leaves(pair: Embedded) -> None:
     with pair.in_use():
         pass
     assert postgres_answers(pair)
+
+
+def test_a_killed_test_run_leaves_no_server_behind(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from billing.local import Embedded\n"
+        "pair = Embedded(Path(sys.argv[1]) / 'local', Path(sys.argv[2]), durable=False); pair.start()\n"
+        "print(pair.postgres_pid(), pair.valkey_pid(), flush=True); time.sleep(600)"
+    )
+    room = Path(tempfile.mkdtemp(prefix="hd-"))
+    room.chmod(0o755)
+    command = [sys.executable, "-c", code, str(room), str(room / "run")]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    assert run.stdout
+    pids = [int(word) for word in run.stdout.readline().split()]
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 20
+    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_alive(pid) for pid in pids)
+    shutil.rmtree(room, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False

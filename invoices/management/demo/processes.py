@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import functools
 import os
 import signal
 import socket
@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+from billing.local import die_with_parent
+
 STOP_WITHIN_SECONDS = 15.0
 
 
@@ -63,7 +64,7 @@ class Children:
                 stderr=log,
                 env=self.environment,
                 start_new_session=True,  # a Ctrl-C is for the demo, which then stops its children in order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread runs before the children are started
+                preexec_fn=functools.partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - no thread runs before the children are started
             )
         (self.logs / f"{name}.pid").write_text(str(self.running[name].pid))
 
@@ -107,8 +108,3 @@ def wait_until(true: Callable[[], bool], what: str, children: Children, seconds:
         if time.monotonic() > deadline:
             raise ChildEnded(f"{what} took longer than {seconds:.0f} s; see the logs in {children.logs}.")
         time.sleep(0.1)
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
