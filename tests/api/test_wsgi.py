@@ -1,0 +1,59 @@
+"""Machines and people get the same answers, machines without the browser's middleware."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _get(path: str, **headers: str) -> tuple[str, dict[str, str]]:
+    from billing.wsgi import application
+
+    answer: dict[str, Any] = {}
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": io.StringIO(),
+        "QUERY_STRING": "",
+        **headers,
+    }
+
+    def start(status: str, answered: list[tuple[str, str]], exc_info: Any = None) -> None:
+        answer["status"], answer["headers"] = status, dict(answered)
+
+    response = application(environ, start)
+    list(response)
+    response.close()  # type: ignore[attr-defined]
+    return answer["status"], answer["headers"]
+
+
+def test_the_api_asks_for_a_key_and_sets_no_cookie() -> None:
+    status, headers = _get("/api/v1/quota")
+    assert status.startswith("401")
+    assert headers["Content-Type"] == "application/problem+json"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Set-Cookie" not in headers
+
+
+def test_pages_keep_the_browsers_protection() -> None:
+    _, headers = _get("/admin/login/")
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "Content-Security-Policy" in headers
+    assert "Set-Cookie" in headers
+
+
+def test_what_is_left_out_is_really_in_the_list_and_exists() -> None:
+    assert set(settings.MIDDLEWARE) >= settings.BROWSER_MIDDLEWARE
+    assert all(import_string(name) for name in settings.BROWSER_MIDDLEWARE)
+    assert "django.middleware.security.SecurityMiddleware" not in settings.BROWSER_MIDDLEWARE
