@@ -9,20 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 from django.db.models import Sum
 
 from usage.models import Call, Quarantined
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_calls_left_behind(transactional_db):
-    """The flush between tests knows only Django's own tables."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE usage_call")
 
 
 @pytest.mark.parametrize("wire", ["native", "ndjson", "csv", "freeswitch", "asterisk"])

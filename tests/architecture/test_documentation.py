@@ -15,7 +15,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +24,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from django.core.management import load_command_class
-from django.db import connection
 from django.urls import resolve
 
 from billing.environment import ROOT
@@ -108,15 +106,8 @@ def test_the_calls_are_taken_without_a_fault(folder: Path) -> None:
     assert decoded[0].record.talked_ms == 64_520
 
 
-@pytest.fixture
-def _no_calls_left_behind() -> Iterator[None]:
-    yield
-    with connection.cursor() as cursor:  # the flush after a test does not know the partitioned table
-        cursor.execute("TRUNCATE usage_call")
-
-
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("source", "_no_calls_left_behind")
+@pytest.mark.usefixtures("source")
 @pytest.mark.skipif(not shutil.which("curl"), reason="the page posts with curl, which is not installed here")
 def test_the_calls_are_posted_and_a_second_time_known(folder: Path, live_server: Any, key: str) -> None:
     command = next(body for body in marked("run") if body.startswith("curl"))
@@ -158,7 +149,6 @@ def test_the_simulator_understands_its_line() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_no_calls_left_behind")
 def test_the_operators_lines_draft_a_month_anew(tenant: Any, post: Any, make_contract: Any) -> None:
     lines = re.findall(
         r"^```python\n(.*?)^```$",

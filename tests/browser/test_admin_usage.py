@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from tenants.models import Tenant
@@ -19,14 +18,6 @@ from usage.models import Call, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PICTURES = os.environ.get("HUADAN_PICTURES")  # a folder to look at the pages afterwards
-
-
-@pytest.fixture(autouse=True)
-def _no_calls_left_behind(transactional_db: None) -> Any:
-    """The flush between tests knows only Django's own tables."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE usage_call")
 
 
 def picture(page: Any, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -19,11 +19,7 @@ from usage.models import Batch, Call, Quarantined, Source, UsageMonth
 COUNTS = ("accepted", "duplicate", "conflict", "rejected")
 
 
-@pytest.fixture(autouse=True)
-def _no_calls_left(transactional_db: None) -> Iterator[None]:
-    Call.objects.all().delete()
-    yield  # the flush after the test empties what Django manages, which calls are not
-    Call.objects.all().delete()
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
