@@ -146,9 +146,11 @@ def _share_steps(
 ) -> tuple[Step, ...]:
     """Continue the steps to one tax rate's share; a last step names the cent that rounding moved to it."""
     rounding = Step("round", Fraction(ledger.places), ledger.mode)
-    if alone or not whole:
+    if alone:
         return (*adjustment.steps, rounding)
-    steps = (*adjustment.steps, Step("multiply", exact / whole, "tax_share"), rounding)
+    # A cap may cut what only rounding put above it: then there is no exact amount to share, only the rounded one.
+    share = (Step("multiply", exact / whole, "tax_share"),) if whole else ()
+    steps = (*adjustment.steps, *share, rounding)
     moved = Fraction(amount) - Fraction(run_amount(steps, ledger))
     return (*steps, Step("add", moved, "rounding_share")) if moved else steps
 
