@@ -1,0 +1,53 @@
+"""Tenants, with their contacts and contracts at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+
+from billing.admin import KeptAdmin
+from tenants.models import Contact, Contract, Tenant
+
+
+class ContactInline(TabularInline):  # type: ignore[misc]
+    """Who receives the tenant's invoices."""
+
+    model = Contact
+    extra = 0
+
+
+class ContractInline(TabularInline):  # type: ignore[misc]
+    """The tenant's contracts, at a glance."""
+
+    model = Contract
+    extra = 0
+    fields = ("code", "name_zh", "name_en", "ends_on")
+    show_change_link = True
+    can_delete = False
+
+
+@admin.register(Tenant)
+class TenantAdmin(KeptAdmin):
+    """A paying customer."""
+
+    list_display = ("__str__", "code", "seller", "industry", "zone", "currency", "active")
+    list_filter = ("active", "seller", "industry")
+    list_select_related = ("seller",)
+    search_fields = ("name_zh", "name_en", "code", "tax_id")
+    fieldsets = (
+        (
+            None,
+            {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "active")},
+        ),
+        (_("Billing"), {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"))}),
+        (_("Calls"), {"fields": ("accept_days_back", "keep_numbers")}),
+    )
+    inlines = (ContactInline, ContractInline)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep what decides which month a call belongs to from being changed under calls already stored."""
+        return ("zone", "billing_day", "currency") if obj and obj.contracts.exists() else ()
