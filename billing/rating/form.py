@@ -284,6 +284,7 @@ def hints_of(shape: Any) -> dict[str, Any]:
     return {name: hint for name, hint in get_type_hints(shape).items() if get_origin(hint) is not ClassVar}
 
 
+@cache
 def _is_discriminated(shape: Any) -> bool:
     return get_origin(get_type_hints(shape).get("kind")) is ClassVar
 
