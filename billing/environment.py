@@ -79,6 +79,11 @@ class Environment(BaseSettings):
         alias="HUADAN_EMAIL_URL",
         description="`smtp://user:password@host:587?tls=starttls`; tls is `starttls`, `implicit` or absent.",
     )
+    operations_email: str = Field(
+        "",
+        alias="HUADAN_OPERATIONS_EMAIL",
+        description="Who is told by mail that a source fell silent; addresses separated by commas. Unset: the seller.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="HUADAN_LOG_LEVEL", description="Least severe log line that is written."
     )
@@ -175,6 +180,11 @@ class Environment(BaseSettings):
         named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
         own = urlsplit(self.base_url).hostname or "localhost"
         return named or ([own, "localhost", "127.0.0.1", "[::1]"] if self.embedded else [own])
+
+    @property
+    def operations_addresses(self) -> list[str]:
+        """Return the mail addresses of those who keep the installation running."""
+        return [address.strip() for address in self.operations_email.split(",") if address.strip()]
 
     @property
     def secure(self) -> bool:

@@ -152,6 +152,8 @@ CELERY_BEAT_SCHEDULE = {
     "count stale months": {"task": "usage.tasks.count_stale_months", "schedule": ENVIRONMENT.count_every_seconds},
     "create partitions ahead": {"task": "usage.tasks.create_partitions_ahead", "schedule": 3600.0},
     "forget kept answers": {"task": "usage.tasks.forget_kept_answers", "schedule": 3600.0},
+    "watch silent sources": {"task": "usage.tasks.watch_silence", "schedule": 60.0},
+    "apply retention": {"task": "usage.tasks.apply_retention", "schedule": 3600.0},
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
     "close due months": {"task": "invoices.tasks.close_due_months", "schedule": 600.0},
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import smtplib
 from datetime import datetime, timedelta
 from email.mime.image import MIMEImage
 from typing import cast
 
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.db.models import F, Q
 
+from billing.mail import LATER, REFUSED, SENT, hand_over
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import Delivery
@@ -48,23 +48,12 @@ def deliver(delivery_id: int, now: datetime) -> str:
         # Nothing has left the house: hand it back for the next try, and let the fault be seen.
         _settle(delivery, Delivery.QUEUED, "The mail could not be composed.", due_at=now + RETRY_AFTER[0])
         raise
-    connection = get_connection()
-    try:
-        connection.open()
-    except (OSError, smtplib.SMTPException) as error:
-        return _try_again(delivery, f"No connection: {error}", now)
-    try:
-        connection.send_messages([message])
-    except smtplib.SMTPResponseException as error:
-        return _refused(delivery, error.smtp_code, error.smtp_error, now)
-    except smtplib.SMTPRecipientsRefused as error:
-        code, answer = next(iter(error.recipients.values()))
-        return _refused(delivery, code, answer, now)
-    except (OSError, smtplib.SMTPException) as error:
-        return _settle(delivery, Delivery.UNKNOWN, f"Connection lost while sending: {error}")
-    finally:
-        connection.close()
-    return _settle(delivery, Delivery.SENT, "Accepted.", sent_at=now)
+    answer = hand_over(message)
+    if answer.outcome == LATER:
+        return _try_again(delivery, answer.text, now)
+    if answer.outcome == SENT:
+        return _settle(delivery, Delivery.SENT, answer.text, sent_at=now)
+    return _settle(delivery, Delivery.FAILED if answer.outcome == REFUSED else Delivery.UNKNOWN, answer.text)
 
 
 def _message(delivery: Delivery, now: datetime) -> EmailMultiAlternatives:
@@ -86,11 +75,6 @@ def _message(delivery: Delivery, now: datetime) -> EmailMultiAlternatives:
     pdf = stored_pdf(invoice, now)
     message.attach(f"{invoice.number}.pdf", bytes(pdf.content), "application/pdf")
     return message
-
-
-def _refused(delivery: Delivery, code: int, answer: bytes | str, now: datetime) -> str:
-    text = f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
-    return _try_again(delivery, text, now) if 400 <= code < 500 else _settle(delivery, Delivery.FAILED, text)
 
 
 def _try_again(delivery: Delivery, answer: str, now: datetime) -> str:

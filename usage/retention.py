@@ -1,7 +1,6 @@
-"""Keeping calls as long as the tenants allow, and no longer: a month's partition is detached, exported, dropped.
+"""Taking a whole month of calls out of the books by hand: its partition is detached, exported, dropped.
 
-Numbers in clear go first, tenant by tenant; the rows with mask and hash stay until every tenant's time for the month
-is over, because a partition holds all of them.
+What tenants' own rules remove, month by month, is ``usage.removing``.
 """
 
 from __future__ import annotations
@@ -78,29 +77,9 @@ def drop_detached(table: str) -> None:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(table)))
 
 
-def forget_numbers(tenant_id: int, *, before: date) -> int:
-    """Delete the clear numbers of a tenant's calls in periods before a day; masks and hashes stay. Return how many rows."""
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE usage_call SET caller_number = NULL, callee_number = NULL WHERE tenant_id = %s AND period < %s "
-            "AND (caller_number IS NOT NULL OR callee_number IS NOT NULL)",
-            [tenant_id, before],
-        )
-        forgotten = int(cursor.rowcount)
-        cursor.execute(
-            "UPDATE usage_callversion SET replaced = replaced || %s, replacement = replacement || %s "
-            "WHERE tenant_id = %s AND period < %s",
-            [_NO_NUMBERS, _NO_NUMBERS, tenant_id, before],
-        )
-    return forgotten
-
-
 def _refuse_open(held: Iterable[tuple[int, date]]) -> None:
     for tenant_id, period in held:
         if not UsageMonth.objects.filter(tenant_id=tenant_id, period=period, state=UsageMonth.FROZEN).exists():
             raise CannotDetach(
                 "month_open", f"Tenant {tenant_id} is not yet billed for the month from {period}; bill it first."
             )
-
-
-_NO_NUMBERS = '{"caller_number": null, "callee_number": null}'

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
-from structlog.testing import capture_logs
+from django.db import IntegrityError, connection, transaction
 
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of
 from usage.formats import native
 from usage.ingestion import Outcome, Reporter, ingest_batch
-from usage.models import Call, Source, SourceMonth, UsageMonth
-from usage.retention import CannotDetach, attached_months, detach_month, drop_detached, forget_numbers
+from usage.models import Call, Source, SourceMonth, Unmasking, UsageMonth
+from usage.retention import CannotDetach, attached_months, detach_month, drop_detached
 from usage.unmasking import CannotUnmask, unmask_call
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
@@ -70,15 +69,6 @@ def test_only_what_was_detached_can_be_dropped(db: None, table: str) -> None:
         drop_detached(table)
 
 
-def test_clear_numbers_are_forgotten_and_masks_stay(tenant: Tenant, take: Any) -> None:
-    take(call_of(1))
-    assert forget_numbers(tenant.pk, before=OCTOBER) == 0
-    assert forget_numbers(tenant.pk, before=NOVEMBER) == 1
-    call = Call.objects.get(tenant_id=tenant.pk)
-    assert (call.caller_number, call.callee_number, call.callee) == (None, None, "+86****1234")
-    assert take(call_of(1)).count("duplicate") == 1
-
-
 @pytest.fixture
 def auditor(db: None) -> User:
     user = User.objects.create_user("auditor")
@@ -88,11 +78,26 @@ def auditor(db: None) -> User:
 
 def test_a_number_is_shown_for_a_reason_and_noted(tenant: Tenant, source: Source, take: Any, auditor: User) -> None:
     take(call_of(1))
-    with capture_logs() as noted:
-        numbers = unmask_call(auditor, tenant.pk, source.pk, "call-1", reason="complaint 17", now=NOW)
+    numbers = unmask_call(auditor, tenant.pk, source.pk, "call-1", reason=" complaint 17 ", now=NOW)
     assert numbers.callee == "+8613800001234"
-    assert [(each["reason"], each["user_id"]) for each in noted] == [("complaint 17", auditor.pk)]
-    assert "13800001234" not in str(noted)
+    noted = Unmasking.objects.get()
+    assert (noted.tenant, noted.source, noted.call_id, noted.leg) == (tenant, source, "call-1", "a")
+    assert (noted.seen_by, noted.user_id, noted.seen_at, noted.reason) == ("auditor", auditor.pk, NOW, "complaint 17")
+
+
+def test_a_note_of_who_saw_a_number_cannot_be_changed_or_deleted(
+    tenant: Tenant, source: Source, take: Any, auditor: User
+) -> None:
+    take(call_of(1))
+    unmask_call(auditor, tenant.pk, source.pk, "call-1", reason="complaint 17", now=NOW)
+    for statement in ("UPDATE usage_unmasking SET reason = 'none'", "DELETE FROM usage_unmasking"):
+        with (
+            pytest.raises(IntegrityError, match="kept as it was noted"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+    assert Unmasking.objects.get().reason == "complaint 17"
 
 
 def test_a_number_is_not_shown_otherwise(tenant: Tenant, source: Source, take: Any, auditor: User) -> None:
@@ -102,8 +107,10 @@ def test_a_number_is_not_shown_otherwise(tenant: Tenant, source: Source, take: A
     for user, call_id, reason in (
         (clerk, "call-1", "why"),
         (auditor, "call-1", " "),
+        (auditor, "call-1", "x" * 301),
         (auditor, "call-2", "why"),
         (auditor, "x", "y"),
     ):
         with pytest.raises(CannotUnmask):
             unmask_call(user, tenant.pk, source.pk, call_id, reason=reason, now=datetime.now(UTC))
+    assert not Unmasking.objects.exists()

@@ -1,5 +1,5 @@
 """Where calls come from and what became of them, as finance sees it."""
 
-from usage.admin import calls, declarations, deliveries, quarantine, sources
+from usage.admin import alarms, calls, declarations, deliveries, quarantine, retention, sources, unmaskings
 
-__all__ = ["calls", "declarations", "deliveries", "quarantine", "sources"]
+__all__ = ["alarms", "calls", "declarations", "deliveries", "quarantine", "retention", "sources", "unmaskings"]

@@ -13,11 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing.admin import FinanceAdmin
-from usage.alarms import silent_sources
+from usage.alarm_mails import hours
 from usage.formats.mappings import fault_of_mapping
 from usage.formats.presets import PRESETS
-from usage.models import Source
+from usage.models import SilenceAlarm, Source
 from usage.sources import forget_sources
+
+MOST_WARNINGS = 10
 
 
 class SourceForm(ModelForm):  # type: ignore[type-arg]
@@ -77,17 +79,18 @@ class SourceAdmin(FinanceAdmin):
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Say above the list which sources have fallen silent."""
+        """Say above the list which sources are silent."""
         if request.method == "GET" and self.has_view_permission(request):
-            for silence in silent_sources(datetime.now(UTC)):
+            silent = SilenceAlarm.objects.filter(closed_at__isnull=True).select_related("source__tenant")
+            for alarm in silent.order_by("last_delivery_at")[:MOST_WARNINGS]:
                 sentence = _(
-                    "%(source)s (%(tenant)s) has been silent for %(hours).1f h; its longest usual pause is %(usual).1f h."
+                    "%(source)s (%(tenant)s) has been silent for %(hours)s h; its longest usual pause is %(usual)s h."
                 )
                 figures = {
-                    "source": silence.source.code,
-                    "tenant": silence.source.tenant,
-                    "hours": silence.silent_for.total_seconds() / 3600,
-                    "usual": silence.usual_gap.total_seconds() / 3600,
+                    "source": alarm.source.code,
+                    "tenant": alarm.source.tenant,
+                    "hours": hours(datetime.now(UTC) - alarm.last_delivery_at),
+                    "usual": hours(alarm.usual_pause),
                 }
                 self.message_user(request, sentence % figures, messages.WARNING)
         return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
