@@ -15,13 +15,13 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from tenants.keys import KeyHolder, holder_of
+from tenants.keys import KeyHolder, SellerKeyHolder, holder_of
 
 
 class KeyAuthentication(BaseAuthentication):
     """``Authorization: Bearer hd_live_…``, or HTTP Basic with the key as password (mod_json_cdr's ``cred``)."""
 
-    def authenticate(self, request: Request) -> tuple[KeyHolder, str] | None:
+    def authenticate(self, request: Request) -> tuple[KeyHolder | SellerKeyHolder, str] | None:
         """Return the key's holder; None without credentials; AuthenticationFailed with wrong ones."""
         scheme, _, credentials = get_authorization_header(request).partition(b" ")
         match scheme.lower():
@@ -34,7 +34,7 @@ class KeyAuthentication(BaseAuthentication):
         holder = holder_of(text, datetime.now(UTC))
         if holder is None:
             raise AuthenticationFailed("The API key is unknown, expired or revoked.", code="wrong_key")
-        structlog.contextvars.bind_contextvars(tenant_id=holder.tenant_id, key_id=holder.key_id)
+        structlog.contextvars.bind_contextvars(tenant_id=getattr(holder, "tenant_id", None), key_id=holder.key_id)
         return holder, text[:12]
 
     def authenticate_header(self, request: Request) -> str:

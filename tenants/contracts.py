@@ -1,16 +1,18 @@
-"""What was agreed: sign a version, end a contract, and the terms of a month in the engine's form."""
+"""What was agreed: draft, sign, amend, end and renew a contract; and the terms of a month in the engine's form."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period
 from billing.rating.terms import Agreement, Terms, terms_from_versions
-from tenants.models import Contract, ContractVersion, Tenant
+from tenants.models import Contract, ContractEvent, ContractVersion, ReadableJSON, Tenant
 
 
 class NotInForce(Refused):
@@ -25,42 +27,101 @@ class CannotSign(Refused):
     status = 409
 
 
-def sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> None:
-    """Sign a draft version: from now on the database refuses to change it.
+class CannotEnd(Refused):
+    """The contract must not end that day."""
 
-    Raises CannotSign when it is signed already, when it would rule days that another contract of the tenant rules,
-    or when its currency is not the tenant's; InvalidTerms when the engine cannot read the agreement.
+    status = 409
+
+
+class CannotChangePast(Refused):
+    """The day lies in a month that is invoiced."""
+
+    status = 409
+
+
+def sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> None:
+    """Sign a draft version: from now on the database refuses to change it, and the history tells who, when and why.
+
+    Raises CannotSign when it is signed already, when it would take calls that another contract of the tenant takes,
+    when it begins after the contract's end, or when its currency is not the tenant's; CannotChangePast when it begins
+    in an invoiced month; InvalidTerms when the engine cannot read the agreement.
     """
     with transaction.atomic(durable=True):
-        tenant = Tenant.objects.select_for_update().get(contracts__versions=version.pk)
-        version.refresh_from_db()
-        agreement = Agreement.from_json(version.agreement)
-        if version.signed_at:
-            raise CannotSign(
-                "already_signed", _("This version is signed already; write a new one to change the terms.")
-            )
-        if agreement.currency != tenant.currency:
-            raise CannotSign(
-                "wrong_currency",
-                _("The tenant is billed in %(currency)s; write the agreement in it.") % {"currency": tenant.currency},
-            )
-        _refuse_two_contracts_at_once(tenant, version)
-        changed = ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True)
-        changed.update(signed_at=now, signed_by=by, reason=reason or version.reason)
-    version.refresh_from_db()
+        _sign(version, by=by, reason=reason, now=now)
 
 
-def _refuse_two_contracts_at_once(tenant: Tenant, version: ContractVersion) -> None:
-    """Each call belongs to one contract; a second one over the same days would charge it twice."""
-    own_end = version.contract.ends_on or date.max
-    for other in Contract.objects.filter(tenant=tenant).exclude(pk=version.contract_id):
-        first = signed_versions(other)[:1]
-        if first and first[0].starts_on < own_end and version.starts_on < (other.ends_on or date.max):
-            raise CannotSign(
-                "contracts_overlap",
-                _("Contract %(other)s covers these days already; end it first, or begin later.")
-                % {"other": other.code},
+def amend(
+    contract: Contract, agreement: dict[str, Any], *, starts_on: date, by: str, reason: str, now: datetime
+) -> ContractVersion:
+    """Sign other terms from a day on, as the contract's next version; return it. Raises what ``sign`` raises."""
+    with transaction.atomic(durable=True):
+        contract = _locked(contract)
+        version = ContractVersion.objects.create(
+            contract=contract, number=next_number(contract), starts_on=starts_on, agreement=agreement, reason=reason
+        )
+        _sign(version, by=by, reason=reason, now=now)
+    return version
+
+
+def end(contract: Contract, ends_on: date, *, by: str, reason: str, now: datetime) -> None:
+    """End a contract: ``ends_on`` is the first day it is no longer in force.
+
+    Raises CannotEnd when it ends by then anyway or has not begun; CannotChangePast when the day lies in an invoiced month.
+    """
+    with transaction.atomic(durable=True):
+        contract = _locked(contract)
+        first = signed_versions(contract)[:1]
+        if not first or ends_on < first[0].starts_on:
+            raise CannotEnd("not_begun", _("The contract is not in force before that day; delete its draft instead."))
+        if contract.ends_on and contract.ends_on <= ends_on:
+            raise CannotEnd(
+                "ends_earlier", _("The contract ends on %(day)s; renew it instead.") % {"day": contract.ends_on}
             )
+        refuse_frozen(contract, ends_on, of_all=True)
+        _move_end(contract, ends_on, ContractEvent.ENDED, by=by, reason=reason, now=now)
+
+
+def renew(contract: Contract, ends_on: date | None, *, by: str, reason: str, now: datetime) -> None:
+    """Let a contract that has an end run on, up to a later day or (None) without end, on its last version's terms.
+
+    Raises CannotEnd when it has no end or a later one; CannotChangePast when days without it are invoiced already;
+    CannotSign when another contract has taken its place.
+    """
+    with transaction.atomic(durable=True):
+        contract = _locked(contract)
+        if contract.ends_on is None or (ends_on is not None and ends_on <= contract.ends_on):
+            raise CannotEnd("runs_longer", _("The contract runs longer than that already."))
+        refuse_frozen(contract, contract.ends_on, of_all=True)
+        was, contract.ends_on = contract.ends_on, ends_on
+        _refuse_overlap(contract, was)
+        _move_end(contract, ends_on, ContractEvent.RENEWED, by=by, reason=reason, now=now)
+
+
+def freeze_contract(contract_id: int, until: date) -> None:
+    """Note that a contract is invoiced up to a day (exclusive): nothing it said before can change from now on."""
+    Contract.objects.filter(pk=contract_id).exclude(frozen_until__gte=until).update(frozen_until=until)
+
+
+def reopen_contract(contract_id: int, since: date) -> None:
+    """Note that the month that begins on ``since`` is no longer invoiced: its invoice is void."""
+    Contract.objects.filter(pk=contract_id, frozen_until__gt=since).update(frozen_until=since)
+
+
+def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False) -> None:
+    """Refuse a day in a month that is invoiced, for this contract or (``of_all``) for any of the tenant's.
+
+    A contract that begins, ends or runs on moves calls between the tenant's contracts. Raises CannotChangePast.
+    """
+    contracts = (
+        Contract.objects.filter(tenant=contract.tenant_id) if of_all else Contract.objects.filter(pk=contract.pk)
+    )
+    frozen_until = contracts.aggregate(day=Max("frozen_until"))["day"]
+    if frozen_until is not None and day < frozen_until:
+        raise CannotChangePast(
+            "month_invoiced",
+            _("%(day)s lies in a month that is invoiced; choose %(first)s or later.")
+            % {"day": day, "first": frozen_until},
+        )
 
 
 def signed_versions(contract: Contract) -> list[ContractVersion]:
@@ -68,11 +129,20 @@ def signed_versions(contract: Contract) -> list[ContractVersion]:
     return list(contract.versions.filter(signed_at__isnull=False).order_by("starts_on", "number"))
 
 
+def next_number(contract: Contract) -> int:
+    """Give the number of the contract's next version."""
+    return int(contract.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+
+
 def terms_for(contract: Contract, period: Period) -> Terms:
     """Assemble what a contract says about one month. Raises NotInForce when it says nothing."""
     versions = signed_versions(contract)
     ends_on = contract.ends_on or date.max
-    if not versions or versions[0].starts_on >= period.ends_on or ends_on <= period.starts_on:
+    if (
+        not versions
+        or versions[0].starts_on >= period.ends_on
+        or ends_on <= max(period.starts_on, versions[0].starts_on)
+    ):
         raise NotInForce(
             "not_in_force",
             _("Contract %(code)s has no signed version in force in %(period)s.")
@@ -84,3 +154,81 @@ def terms_for(contract: Contract, period: Period) -> Terms:
         [(str(version.number), version.starts_on, version.agreement) for version in versions],
         ends_on=contract.ends_on,
     )
+
+
+def _sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> None:
+    contract = _locked(version.contract)
+    tenant = contract.tenant
+    version.refresh_from_db()
+    agreement = Agreement.from_json(version.agreement)
+    if version.signed_at:
+        raise CannotSign("already_signed", _("This version is signed already; write a new one to change the terms."))
+    if agreement.currency != tenant.currency:
+        raise CannotSign(
+            "wrong_currency",
+            _("The tenant is billed in %(currency)s; write the agreement in it.") % {"currency": tenant.currency},
+        )
+    before = signed_versions(contract)
+    _refuse_day(contract, version, before)
+    kind = ContractEvent.AMENDED if before else ContractEvent.SIGNED
+    changed = ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True)
+    changed.update(signed_at=now, signed_by=by, reason=reason or version.reason)
+    version.refresh_from_db()
+    ContractEvent.objects.create(
+        contract=contract,
+        kind=kind,
+        version=version,
+        effective_on=version.starts_on,
+        by=by,
+        reason=version.reason,
+        at=now,
+    )
+
+
+def _refuse_day(contract: Contract, version: ContractVersion, before: list[ContractVersion]) -> None:
+    """Refuse to begin on a day that is invoiced, taken by another version or contract, or after the end."""
+    first = min([version.starts_on, *(each.starts_on for each in before)])
+    refuse_frozen(contract, version.starts_on, of_all=first == version.starts_on)
+    if contract.ends_on and version.starts_on >= contract.ends_on:
+        raise CannotSign(
+            "after_the_end",
+            _("The contract ends on %(day)s; begin earlier, or renew it first.") % {"day": contract.ends_on},
+        )
+    twin = next((each for each in before if each.starts_on == version.starts_on), None)
+    if twin is not None:
+        raise CannotSign(
+            "day_taken",
+            _("Version %(number)s begins on %(day)s too; choose a later day.")
+            % {"number": twin.number, "day": version.starts_on},
+        )
+    _refuse_overlap(contract, first)
+
+
+def _refuse_overlap(contract: Contract, starts_on: date) -> None:
+    """Each call belongs to one contract; a second one for the same calls on the same days would charge them twice."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT code FROM tenants_contract WHERE tenant_id = %s AND id <> %s "
+            "AND tenants_scopes_meet(scope, %s::jsonb) AND tenants_days_in_force(id) && daterange(%s, %s) LIMIT 1",
+            [contract.tenant_id, contract.pk, ReadableJSON().encode(contract.scope), starts_on, contract.ends_on],
+        )
+        other = cursor.fetchone()
+    if other:
+        raise CannotSign(
+            "contracts_overlap",
+            _(
+                "Contract %(other)s is for the same calls on these days; end it first, begin later, or set the scopes apart."
+            )
+            % {"other": other[0]},
+        )
+
+
+def _locked(contract: Contract) -> Contract:
+    """Take the locks in the house's order: the tenant, then the contract."""
+    Tenant.objects.select_for_update().get(contracts=contract.pk)
+    return Contract.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=contract.pk)
+
+
+def _move_end(contract: Contract, ends_on: date | None, kind: str, *, by: str, reason: str, now: datetime) -> None:
+    Contract.objects.filter(pk=contract.pk).update(ends_on=ends_on)
+    ContractEvent.objects.create(contract=contract, kind=kind, effective_on=ends_on, by=by, reason=reason, at=now)

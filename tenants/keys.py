@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Seller, Tenant
 
 ALPHABET = string.digits + string.ascii_letters
 SHAPE = re.compile(r"hd_live_[0-9A-Za-z]{40}\Z")
@@ -35,14 +36,26 @@ class KeyHolder:
     is_authenticated: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class SellerKeyHolder:
+    """Who speaks: a seller's own system, which sets up its tenants and contracts."""
+
+    key_id: int
+    seller_id: int
+    seller_code: str
+    scopes: frozenset[str]
+    is_authenticated: bool = True
+
+
 def make_key(
-    tenant: Tenant, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None
+    holder: Tenant | Seller, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Make a key for a tenant; return the row and the key itself, which nobody will ever see again."""
+    """Make a key for a tenant, or for a seller; return the row and the key itself, which nobody will ever see again."""
+    owner = {"seller": holder} if isinstance(holder, Seller) else {"tenant": holder}
     body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
     text = f"hd_live_{body}{_checksum(body)}"
     row = ApiKey.objects.create(
-        tenant=tenant, name=name, prefix=text[:12], sha256=_digest(text), scopes=sorted(scopes), expires_at=expires_at
+        **owner, name=name, prefix=text[:12], sha256=_digest(text), scopes=sorted(scopes), expires_at=expires_at
     )
     return row, text
 
@@ -52,7 +65,7 @@ def revoke_key(key: ApiKey, now: datetime) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
 
 
-def holder_of(text: str, now: datetime) -> KeyHolder | None:
+def holder_of(text: str, now: datetime) -> KeyHolder | SellerKeyHolder | None:
     """Return who holds a key, or None when it is malformed, unknown, expired, revoked, or its tenant inactive."""
     if not SHAPE.match(text) or _checksum(text[8:-6]) != text[-6:]:
         return None  # a typing error is found without asking the database
@@ -66,13 +79,15 @@ def holder_of(text: str, now: datetime) -> KeyHolder | None:
     return known[1]
 
 
-def _look_up(digest: bytes, now: datetime) -> KeyHolder | None:
-    row = ApiKey.objects.select_related("tenant").filter(sha256=digest, revoked_at__isnull=True).first()
-    if row is None or (row.expires_at and row.expires_at <= now) or not row.tenant.active:
+def _look_up(digest: bytes, now: datetime) -> KeyHolder | SellerKeyHolder | None:
+    row = ApiKey.objects.select_related("tenant", "seller").filter(sha256=digest, revoked_at__isnull=True).first()
+    if row is None or (row.expires_at and row.expires_at <= now) or (row.tenant and not row.tenant.active):
         return None
     if row.last_used_on != now.date():
         ApiKey.objects.filter(pk=row.pk).update(last_used_on=now.date())
-    tenant = row.tenant
+    if row.seller is not None:
+        return SellerKeyHolder(row.pk, row.seller.pk, row.seller.code, frozenset(row.scopes))
+    tenant = cast("Tenant", row.tenant)
     return KeyHolder(
         key_id=row.pk,
         tenant_id=tenant.pk,
@@ -97,4 +112,4 @@ def _checksum(body: str) -> str:
     return digits
 
 
-_cache: dict[bytes, tuple[float, KeyHolder | None]] = {}
+_cache: dict[bytes, tuple[float, KeyHolder | SellerKeyHolder | None]] = {}

@@ -61,7 +61,7 @@ def seller(db: None) -> Seller:
         name_zh="话单科技",
         name_en="Huadan Ltd.",
         email="billing@huadan.example",
-        tax_id="91310000MA1K4XBX0E",
+        tax_id="91310000MA1K4XBX03",
     )
 
 

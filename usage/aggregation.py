@@ -23,7 +23,10 @@ from billing.rating.counting import meters
 from billing.rating.terms import Terms
 from billing.rating.totals import Event, Row, Totals, Uncovered
 from tenants.contracts import NotInForce, terms_for
+from tenants.levels import measured_in
 from tenants.models import Contract, ContractVersion, Tenant
+from tenants.packages import balances_in
+from tenants.subscribing import held_in
 from usage import selectors
 from usage.counting import calls_of, count_ungoverned, counting_statements, group_of
 from usage.ingestion import lock_key
@@ -139,7 +142,14 @@ def totals_of(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
                     on=total.day,
                 )
             )
-    return Totals(rows=tuple(rows), uncovered=tuple(uncovered), events=tuple(_events(tenant_id, terms)))
+    return Totals(
+        rows=tuple(rows),
+        uncovered=tuple(uncovered),
+        events=tuple(_events(tenant_id, terms)),
+        subscriptions=held_in(contract_id, terms.period),
+        measurements=measured_in(contract_id, terms.period),
+        balances=balances_in(contract_id, terms.period),
+    )
 
 
 def _terms_in_force(tenant: Tenant, month: Period) -> list[tuple[int, Terms]]:

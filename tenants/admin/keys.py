@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin import FinanceAdmin
 from tenants.keys import make_key, revoke_key
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Tenant
 
 
 class KeyForm(ModelForm):  # type: ignore[type-arg]
@@ -49,7 +49,7 @@ class ApiKeyAdmin(FinanceAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:
         """Make the key and show it this one time."""
-        row, text = make_key(obj.tenant, obj.name, form.cleaned_data["scopes"], expires_at=obj.expires_at)
+        row, text = make_key(cast("Tenant", obj.tenant), obj.name, form.cleaned_data["scopes"], expires_at=obj.expires_at)
         obj.pk = row.pk
         self.message_user(
             request, _("This is the key; it is shown only now: %(key)s") % {"key": text}, messages.WARNING

@@ -34,14 +34,14 @@ class ContractInline(TabularInline):  # type: ignore[misc]
 class TenantAdmin(KeptAdmin):
     """A paying customer."""
 
-    list_display = ("__str__", "code", "seller", "industry", "zone", "currency", "active")
-    list_filter = ("active", "seller", "industry")
+    list_display = ("__str__", "code", "seller", "industry", "zone", "currency", "status")
+    list_filter = ("status", "seller", "industry")
     list_select_related = ("seller",)
     search_fields = ("name_zh", "name_en", "code", "tax_id")
     fieldsets = (
         (
             None,
-            {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "active")},
+            {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "status")},
         ),
         (_("Billing"), {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"))}),
         (_("Calls"), {"fields": ("accept_days_back", "keep_numbers")}),

@@ -25,7 +25,7 @@ import django; django.setup()
 from tenants.keys import make_key
 from tenants.models import Seller, Tenant
 from usage.models import Source
-seller = Seller.objects.create(code="hd", name_zh="话单", name_en="Huadan", email="billing@huadan.example", tax_id="91310000MA1K4XBX0E")
+seller = Seller.objects.create(code="hd", name_zh="话单", name_en="Huadan", email="billing@huadan.example", tax_id="91310000MA1K4XBX03")
 tenant = Tenant.objects.create(seller=seller, code="north", name_zh="北方", name_en="North", zone="Asia/Shanghai", language="en", accept_days_back=400)
 Source.objects.create(tenant=tenant, code="switch-1", zone="Asia/Shanghai")
 print(make_key(tenant, "bench", ["ingest", "read", "operate"])[1])

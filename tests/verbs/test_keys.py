@@ -52,7 +52,7 @@ def test_expired_keys_and_inactive_tenants_are_refused(tenant: Any) -> None:
     _, text = make_key(tenant, "switch", ["ingest"], expires_at=NOW + timedelta(days=1))
     assert holder_of(text, NOW)
     keys._cache.clear()
-    tenant.active = False
+    tenant.status = "suspended"
     tenant.save()
     assert holder_of(text, NOW) is None
 

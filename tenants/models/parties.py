@@ -1,41 +1,61 @@
-"""Who pays, and what they agreed to."""
+"""Who issues invoices, who pays them, and who receives them by mail."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import string
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.serializers.json import DjangoJSONEncoder
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from billing.errors import Refused
 from billing.money import DECIMALS
 from billing.rating.terms import check_zone
+from tenants.taxids import validate_tax_id
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters, digits and hyphens, such as north-express."))
 LANGUAGES = [("zh", "中文"), ("en", "English")]
 CURRENCIES = [(code, code) for code in DECIMALS]
+NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{3,39}\Z")
+LOGO_BYTES = 256 * 1024
 
 
 def validate_zone(zone: str) -> None:
     """Refuse a time zone that does not exist, in the admin's terms."""
-    from django.core.exceptions import ValidationError
-
-    from billing.errors import Refused
-
     try:
         check_zone(zone)
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from None
+    except Refused:
+        raise ValidationError(
+            _("There is no time zone %(zone)s; write a name such as Asia/Shanghai."), params={"zone": zone}
+        ) from None
 
 
-class ReadableJSON(DjangoJSONEncoder):
-    """JSON that people can read: Chinese stays Chinese."""
+def validate_number_pattern(pattern: str) -> None:
+    """Refuse a pattern of document numbers that would give two documents the same one, or cannot be filled in."""
+    try:
+        names = {name for _text, name, _spec, _conversion in string.Formatter().parse(pattern) if name is not None}
+        number = pattern.format(seller="HD", year=2026, number=1)
+    except (ValueError, LookupError, AttributeError):
+        names, number = set(), ""
+    if not {"year", "number"} <= names <= {"seller", "year", "number"} or not NUMBER.match(number):
+        raise ValidationError(
+            _("Write {year} and {number:06d}, and letters, digits and hyphens around them: HD-{year}-{number:06d}.")
+        )
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options | {"ensure_ascii": False})
+
+def validate_logo(content: bytes) -> None:
+    """Refuse a logo that the invoice cannot print: PNG or SVG, at most 256 KiB."""
+    if len(content) > LOGO_BYTES or (content and not content.startswith((b"\x89PNG\r\n\x1a\n", b"<svg", b"<?xml"))):
+        raise ValidationError(_("Choose a PNG or SVG file of at most 256 KiB."))
+
+
+def default_reminder_days() -> list[int]:
+    """Remind three days and two weeks after an invoice fell due."""
+    return [3, 14]
 
 
 class Party(models.Model):
@@ -43,7 +63,7 @@ class Party(models.Model):
 
     name_zh = models.CharField(_("name in Chinese"), max_length=200)
     name_en = models.CharField(_("name in English"), max_length=200)
-    tax_id = models.CharField(_("tax id"), max_length=40, blank=True)
+    tax_id = models.CharField(_("tax id"), max_length=40, blank=True, validators=[validate_tax_id])
     address_zh = models.CharField(_("address in Chinese"), max_length=300, blank=True)
     address_en = models.CharField(_("address in English"), max_length=300, blank=True)
 
@@ -72,6 +92,29 @@ class Seller(Party):
         blank=True,
         help_text=_("Months that begin before this day were invoiced elsewhere and are kept for comparison only."),
     )
+    sender_name = models.CharField(
+        _("name of the mail sender"), max_length=100, blank=True, help_text=_("Empty: the seller's name.")
+    )
+    logo = models.BinaryField(_("logo"), blank=True, default=b"", validators=[validate_logo])
+    number_pattern = models.CharField(
+        _("pattern of invoice numbers"),
+        max_length=40,
+        default="{seller}-{year}-{number:06d}",
+        validators=[validate_number_pattern],
+        help_text=_("{seller} is the code in capitals; the numbers of each {year} begin at 1."),
+    )
+    reminder_days = ArrayField(
+        models.PositiveSmallIntegerField(),
+        verbose_name=_("reminders"),
+        default=default_reminder_days,
+        blank=True,
+        help_text=_("Days after the due day on which an unpaid invoice is reminded of, such as 3,14."),
+    )
+    notice_days = models.PositiveSmallIntegerField(
+        _("days' notice of a price rise"),
+        default=30,
+        help_text=_("A version that raises a price is signed only if the tenant is told this long before."),
+    )
 
     class Meta:
         verbose_name = _("seller")
@@ -80,6 +123,9 @@ class Seller(Party):
 
 class Tenant(Party):
     """A paying customer of a seller."""
+
+    ACTIVE, SUSPENDED, CLOSED = "active", "suspended", "closed"
+    STATUSES = [(ACTIVE, _("active")), (SUSPENDED, _("suspended")), (CLOSED, _("closed"))]
 
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="tenants")
     code = models.SlugField(_("code"), max_length=40, unique=True, validators=[CODE])
@@ -104,7 +150,24 @@ class Tenant(Party):
     accept_days_back = models.PositiveIntegerField(
         _("accepts calls back to, in days"), default=7300, help_text=_("Older calls are put into quarantine.")
     )
-    active = models.BooleanField(_("active"), default=True)
+    retention_months = models.PositiveSmallIntegerField(
+        _("keeps calls, in months"),
+        default=84,
+        validators=[MinValueValidator(1), MaxValueValidator(600)],
+        help_text=_("Calls may be removed this many months after their month was invoiced."),
+    )
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=STATUSES,
+        default=ACTIVE,
+        help_text=_("The keys of a suspended or closed tenant are refused; what it used is still invoiced."),
+    )
+    active = models.GeneratedField(
+        expression=models.ExpressionWrapper(models.Q(status=ACTIVE), models.BooleanField()),
+        output_field=models.BooleanField(_("active")),
+        db_persist=True,
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -131,78 +194,3 @@ class Contact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
-
-
-class Contract(models.Model):
-    """An agreement with one tenant; what it says stands in its dated, append-only versions."""
-
-    tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("tenant"), related_name="contracts")
-    code = models.CharField(_("number"), max_length=40, unique=True)
-    name_zh = models.CharField(_("name in Chinese"), max_length=200)
-    name_en = models.CharField(_("name in English"), max_length=200)
-    ends_on = models.DateField(
-        _("ends on"), null=True, blank=True, help_text=_("The first day it is no longer in force.")
-    )
-
-    class Meta:
-        verbose_name = _("contract")
-        verbose_name_plural = _("contracts")
-        ordering = ["code"]
-
-    def __str__(self) -> str:
-        return self.code
-
-
-class ContractVersion(models.Model):
-    """What was agreed from one day on: one document in the engine's form; frozen by the database once signed."""
-
-    contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="versions")
-    number = models.PositiveIntegerField(_("version"))
-    starts_on = models.DateField(_("in force from"))
-    agreement = models.JSONField(
-        _("agreement"), encoder=ReadableJSON, help_text=_("The engine's form; see docs/rating.md.")
-    )
-    signed_at = models.DateTimeField(_("signed"), null=True, blank=True, editable=False)
-    signed_by = models.CharField(_("signed by"), max_length=150, blank=True, editable=False)
-    reason = models.CharField(_("why"), max_length=300, blank=True)
-
-    class Meta:
-        verbose_name = _("contract version")
-        verbose_name_plural = _("contract versions")
-        ordering = ["contract", "number"]
-        constraints = [
-            models.UniqueConstraint(fields=["contract", "number"], name="version_number_once"),
-            models.UniqueConstraint(
-                fields=["contract", "starts_on"],
-                condition=models.Q(signed_at__isnull=False),
-                name="one_signed_version_a_day",
-                violation_error_message=_("Another signed version begins on this day; choose a later day."),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.contract.code} v{self.number}"
-
-
-class ApiKey(models.Model):
-    """A key of a tenant's robot platform or finance system; only its SHA-256 is stored."""
-
-    INGEST, READ, OPERATE = "ingest", "read", "operate"
-    SCOPES = [(INGEST, _("report calls")), (READ, _("read usage and invoices")), (OPERATE, _("change subscriptions"))]
-
-    tenant = models.ForeignKey(Tenant, models.CASCADE, verbose_name=_("tenant"), related_name="keys")
-    name = models.CharField(_("name"), max_length=100, help_text=_("What uses this key, such as switch 2."))
-    prefix = models.CharField(_("begins with"), max_length=16, editable=False)
-    sha256 = models.BinaryField(max_length=32, unique=True, editable=False)
-    scopes = ArrayField(models.CharField(max_length=10, choices=SCOPES), verbose_name=_("may"))
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
-    last_used_on = models.DateField(_("last used"), null=True, editable=False)
-
-    class Meta:
-        verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
-
-    def __str__(self) -> str:
-        return f"{self.prefix}… ({self.name})"

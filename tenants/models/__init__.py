@@ -1,0 +1,27 @@
+"""Who pays, what they agreed to, and what they hold."""
+
+from tenants.models.agreements import Contract, ContractEvent, ContractVersion, PriceNotice, ReadableJSON
+from tenants.models.holdings import MeasuredLevel, Movement, PackagePurchase, Posting, SubscriptionChange
+from tenants.models.keys import ApiKey
+from tenants.models.parties import CODE, CURRENCIES, LANGUAGES, Contact, Seller, Tenant, validate_zone
+
+__all__ = [
+    "CODE",
+    "CURRENCIES",
+    "LANGUAGES",
+    "ApiKey",
+    "Contact",
+    "Contract",
+    "ContractEvent",
+    "ContractVersion",
+    "MeasuredLevel",
+    "Movement",
+    "PackagePurchase",
+    "Posting",
+    "PriceNotice",
+    "ReadableJSON",
+    "Seller",
+    "SubscriptionChange",
+    "Tenant",
+    "validate_zone",
+]
