@@ -49,7 +49,9 @@ class ApiKeyAdmin(FinanceAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:
         """Make the key and show it this one time."""
-        row, text = make_key(cast("Tenant", obj.tenant), obj.name, form.cleaned_data["scopes"], expires_at=obj.expires_at)
+        row, text = make_key(
+            cast("Tenant", obj.tenant), obj.name, form.cleaned_data["scopes"], expires_at=obj.expires_at
+        )
         obj.pk = row.pk
         self.message_user(
             request, _("This is the key; it is shown only now: %(key)s") % {"key": text}, messages.WARNING

@@ -90,7 +90,7 @@ def test_a_source_that_is_no_longer_watched_has_no_open_alarm(habits: None, sour
     if off == "source":
         Source.objects.update(silence_factor=0)
     else:
-        source.tenant.active = False
+        source.tenant.status = "suspended"
         source.tenant.save()
     watch_sources(LATER + timedelta(minutes=1))
     assert not SilenceAlarm.objects.filter(closed_at=None).exists()
