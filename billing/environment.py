@@ -45,6 +45,12 @@ class Environment(BaseSettings):
         min_length=32,
         description="Keys the hashes of telephone numbers; never change it. Required with `DATABASE_URL`.",
     )
+    evidence_key: str | None = Field(
+        None,
+        alias="HUADAN_EVIDENCE_KEY",
+        min_length=32,
+        description="Signs evidence bundles; a new one signs from now on. Unset: made from `HUADAN_SECRET_KEY`.",
+    )
     debug: bool = Field(False, alias="HUADAN_DEBUG", description="Developer's error pages. Never in production.")
     base_url: str = Field(
         "http://localhost:8000",

@@ -28,6 +28,8 @@ urlpatterns = [
     re_path(r"^api/", no_such_api),
     path("i/<str:token>", pages.invoice_page, name="invoice-page"),
     path("i/<str:token>/pdf", pages.invoice_pdf, name="invoice-pdf"),
+    path("i/<str:token>/evidence.zip", pages.invoice_evidence, name="invoice-evidence"),
+    path(".well-known/huadan-keys.json", pages.evidence_keys, name="evidence-keys"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -145,3 +145,17 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoice} → {self.recipient}"
+
+
+class EvidenceKey(models.Model):
+    """A public key that signed evidence bundles; it stays published, so that old bundles can be checked."""
+
+    public_key = models.CharField(_("public key"), max_length=64, unique=True)
+    first_used_at = models.DateTimeField(_("first used"))
+
+    class Meta:
+        verbose_name = _("evidence key")
+        verbose_name_plural = _("evidence keys")
+
+    def __str__(self) -> str:
+        return self.public_key

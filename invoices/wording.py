@@ -78,8 +78,11 @@ _LABELS: dict[str, tuple[str, str]] = {
         "This bill was computed from {calls} call records. Their digest:",
     ),
     "evidence_verify": (
-        "每行下方的说明即其算式，按算式可重新算出该行金额；任何一条话单改动，摘要即随之改变。",
-        "The sentence under each line is its arithmetic and leads to its amount; changing any call record changes the digest.",
+        "在账单页面下载对账证据包，用 python -m billing.rating.verify 可离线由话单重新算出本账单的每一行；任何一条话单改动，摘要即随之改变。",
+        (
+            "Download the evidence bundle from the invoice's page: python -m billing.rating.verify recomputes every line "
+            "from the calls, offline. Changing any call record changes the digest."
+        ),
     ),
     "not_a_tax_invoice": (
         "本账单用于对账与付款，不是发票。发票由税务平台另行开具。",

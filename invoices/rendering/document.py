@@ -37,10 +37,11 @@ class Contract(TypedDict):
 
 
 class Evidence(TypedDict):
-    """The digest over the calls behind the bill, and how many they are."""
+    """The digest over the calls behind the bill, how many they are, and the digest of what was agreed."""
 
     digest: str
     calls: int
+    terms: str
 
 
 class Previous(TypedDict):

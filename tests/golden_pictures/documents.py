@@ -189,7 +189,7 @@ def invoice(language: str = "zh", **more: Any) -> dict[str, Any]:
         },
         "bill": bill_of(believable_lines()),
         "explanations": {key: {"zh": zh, "en": en} for key, (zh, en) in EXPLAINED.items()},
-        "evidence": {"digest": "sha256:" + "3f9a0c5be1d27486" * 4, "calls": 12345},
+        "evidence": {"digest": "sha256:" + "3f9a0c5be1d27486" * 4, "calls": 12345, "terms": "sha256:" + "0" * 64},
         "previous": {
             "number": "HD-2026-000098",
             "period": {"start": "2026-09-01", "end": "2026-10-01"},

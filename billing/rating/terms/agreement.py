@@ -107,6 +107,8 @@ class Terms:
     version: int = FORM
 
     def __post_init__(self) -> None:
+        if self.version != FORM:
+            raise InvalidTerms(f'Write "version": {FORM}; this engine reads no other form.', pointer="/version")
         check_zone(self.zone)
         if not self.segments:
             raise InvalidTerms("Write at least one segment.", pointer="/segments")
