@@ -1,70 +1,145 @@
-"""Contract versions: drafts are edited and signed here."""
+"""Contract versions: the list, new drafts, and the way to their pages."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Max, Model
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing.admin import FinanceAdmin
-from billing.errors import Refused
-from billing.rating.terms import Agreement
-from tenants.contracts import sign
-from tenants.models import ContractVersion
+from tenants.admin.comparison_page import comparison_page
+from tenants.admin.document_pages import csv_page, export_page, json_page
+from tenants.admin.editor_page import editor_page
+from tenants.admin.signing_page import signing_page
+from tenants.catalogue import entries
+from tenants.contracts import signed_versions
+from tenants.models import Contract, ContractVersion
+
+LATEST = "latest"
 
 
-class VersionForm(ModelForm):  # type: ignore[type-arg]
-    """A draft version; its agreement is read by the engine before it is saved."""
+def starting_points() -> list[tuple[str, str]]:
+    """List what a draft may start from."""
+    chinese = (get_language() or "").startswith("zh")
+    models = [(code, entry.name.zh if chinese else entry.name.en) for code, entry in entries().items()]
+    ours = [each for each in models if each[0].startswith("model-")]
+    published = [each for each in models if not each[0].startswith("model-")]
+    return [
+        (LATEST, _("the latest version of the contract, or nothing if there is none")),
+        (_("One for each way of charging"), ours),  # type: ignore[list-item]
+        (_("Published price lists"), published),  # type: ignore[list-item]
+    ]
+
+
+class NewVersionForm(ModelForm):  # type: ignore[type-arg]
+    """A new draft: of which contract, from which day, and what to start from."""
+
+    start_from = forms.ChoiceField(
+        label=_("start from"),
+        choices=starting_points,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("A copy to change; the editor shows what differs."),
+    )
 
     class Meta:
         model = ContractVersion
-        fields = ("number", "starts_on", "agreement", "reason")
-        widgets = {"agreement": forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "font-mono w-full"})}
+        fields = ("contract", "starts_on", "reason")
 
-    def clean_agreement(self) -> Any:
-        """Refuse what the engine cannot read, with the place and what to write instead."""
-        document = self.cleaned_data["agreement"]
-        try:
-            Agreement.from_json(document)
-        except Refused as refusal:
-            raise forms.ValidationError(f"{refusal.pointer or '/'}: {refusal.message}") from None
-        return document
+    def save(self, commit: bool = True) -> ContractVersion:
+        """Number the draft and copy the agreement it starts from."""
+        version = cast("ContractVersion", super().save(commit=False))
+        version.number = next_number(version.contract)
+        version.agreement = self._beginning(version.contract)
+        return version
+
+    def _beginning(self, contract: Contract) -> dict[str, Any]:
+        chosen = self.cleaned_data["start_from"]
+        if chosen != LATEST:
+            return entries()[chosen].agreement | {"currency": contract.tenant.currency}
+        return beginning_of(contract)
+
+
+def next_number(contract: Contract) -> int:
+    """Give the number of the next version."""
+    return int(contract.versions.aggregate(Max("number"))["number__max"] or 0) + 1
+
+
+def beginning_of(contract: Contract) -> dict[str, Any]:
+    """Copy the latest signed version, or begin with nothing but the currency and the usual tax."""
+    signed = signed_versions(contract)
+    if signed:
+        return dict(signed[-1].agreement)
+    return {"version": 1, "currency": contract.tenant.currency, "tax": {"rate": "0.06"}, "clauses": []}
 
 
 @admin.register(ContractVersion)
 class ContractVersionAdmin(FinanceAdmin):
     """What was agreed from one day on; signed versions cannot be changed."""
 
-    form = VersionForm
+    form = NewVersionForm
     list_display = ("__str__", "contract", "number", "starts_on", "signed_at", "signed_by")
     list_select_related = ("contract",)
     search_fields = ("contract__code", "contract__tenant__name_zh", "contract__tenant__name_en")
-    fields = ("contract", ("number", "starts_on"), "reason", "agreement", ("signed_at", "signed_by"))
-    readonly_fields = ("signed_at", "signed_by")
+    fields = ("contract", "starts_on", "start_from", "reason")
     autocomplete_fields = ("contract",)
-    actions = ("sign_versions",)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Let only drafts be changed; the database refuses the rest anyway."""
-        return bool(super().has_change_permission(request, obj)) and not (obj and obj.signed_at)
+        return bool(super().has_change_permission(request, obj)) and not getattr(obj, "signed_at", None)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Let only drafts be deleted."""
-        return bool(super().has_delete_permission(request, obj)) and not (obj and obj.signed_at)
+        return bool(super().has_delete_permission(request, obj)) and not getattr(obj, "signed_at", None)
 
-    @admin.action(description=_("Sign the chosen drafts"), permissions=["change"])
-    def sign_versions(self, request: HttpRequest, chosen: QuerySet[ContractVersion]) -> None:
-        """Sign drafts; each refusal is a sentence."""
-        for version in chosen:
-            try:
-                sign(version, by=request.user.get_username(), reason=version.reason, now=datetime.now(UTC))
-            except Refused as refusal:
-                self.refuse(request, refusal)
-            else:
-                self.message_user(request, _("%(version)s is signed.") % {"version": version}, messages.SUCCESS)
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of one version: JSON, export, comparison, signing, and the next draft."""
+        pages = {
+            "json": json_page,
+            "export": export_page,
+            "tiers": csv_page,
+            "compare": comparison_page,
+            "sign": signing_page,
+            "amend": _amend,
+        }
+        own = [
+            path(f"<int:pk>/{name}/", self.admin_site.admin_view(self._opened(page)), name=f"tenants_version_{name}")
+            for name, page in pages.items()
+        ]
+        return own + cast("list[URLPattern]", super().get_urls())
+
+    def _opened(self, page: Any) -> Any:
+        """Give a page its version, if the reader may see it."""
+
+        def view(request: HttpRequest, pk: int) -> HttpResponse:
+            version = self.get_object(request, str(pk))
+            if version is None or not self.has_view_permission(request, version):
+                return HttpResponseRedirect(reverse("admin:tenants_contractversion_changelist"))
+            return cast("HttpResponse", page(self, request, version))
+
+        return view
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Open the editor; a signed version is shown, not changed."""
+        version = self.get_object(request, object_id)
+        if version is None or not self.has_view_permission(request, version):
+            return cast("HttpResponse", super().change_view(request, object_id, form_url, extra_context))
+        return editor_page(self, request, cast("ContractVersion", version))
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """Lead from the new draft to its editor."""
+        return HttpResponseRedirect(reverse("admin:tenants_contractversion_change", args=[obj.pk]))
+
+
+def _amend(model_admin: ContractVersionAdmin, request: HttpRequest, version: ContractVersion) -> HttpResponse:
+    """Lead to a new draft that starts from the version in force."""
+    return HttpResponseRedirect(f"{reverse('admin:tenants_contractversion_add')}?contract={version.contract_id}")
