@@ -20,6 +20,7 @@ from billing.errors import Refused
 from invoices.issuing import issue, stored_pdf
 from invoices.links import page_link
 from invoices.models import Delivery, Invoice
+from invoices.preview_page import preview_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
 from invoices.tasks import deliver_due, draft_contract_month
@@ -72,6 +73,7 @@ class InvoiceAdmin(ViewOnlyAdmin):
         own = [
             path("issue/", view(self.issue_view), name="invoices_invoice_issue"),
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
+            path("preview/<int:version>/", view(preview_page), name="invoices_preview"),
         ]
         return own + cast("list[URLPattern]", super().get_urls())
 

@@ -58,7 +58,8 @@ def _sent(request: HttpRequest) -> str:
     uploaded = request.FILES.get("file")
     if uploaded is None:
         return request.POST.get("document", "").replace("\r\n", "\n")
-    return uploaded.read(LARGEST).decode("utf-8-sig", "replace")
+    content: bytes = uploaded.read(LARGEST)
+    return content.decode("utf-8-sig", "replace")
 
 
 def _read(text: str) -> tuple[dict[str, Any] | None, str]:
@@ -109,5 +110,5 @@ def _safe(text: str) -> str:
 
 def _file(name: str, content: str, content_type: str) -> HttpResponse:
     response = HttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = f"attachment; filename=\"{name.encode('ascii', 'replace').decode()}\""
+    response["Content-Disposition"] = f'attachment; filename="{name.encode("ascii", "replace").decode()}"'
     return response

@@ -26,7 +26,7 @@ from tenants.models import Contract, ContractVersion
 LATEST = "latest"
 
 
-def starting_points() -> list[tuple[str, str]]:
+def starting_points() -> list[Any]:
     """List what a draft may start from."""
     chinese = (get_language() or "").startswith("zh")
     models = [(code, entry.name.zh if chinese else entry.name.en) for code, entry in entries().items()]
@@ -34,8 +34,8 @@ def starting_points() -> list[tuple[str, str]]:
     published = [each for each in models if not each[0].startswith("model-")]
     return [
         (LATEST, _("the latest version of the contract, or nothing if there is none")),
-        (_("One for each way of charging"), ours),  # type: ignore[list-item]
-        (_("Published price lists"), published),  # type: ignore[list-item]
+        (_("One for each way of charging"), ours),
+        (_("Published price lists"), published),
     ]
 
 
@@ -54,7 +54,7 @@ class NewVersionForm(ModelForm):  # type: ignore[type-arg]
         fields = ("contract", "starts_on", "reason")
 
     def save(self, commit: bool = True) -> ContractVersion:
-        """Number the draft and copy the agreement it starts from."""
+        """Give the draft its number and a copy of the agreement it starts from."""
         version = cast("ContractVersion", super().save(commit=False))
         version.number = next_number(version.contract)
         version.agreement = self._beginning(version.contract)

@@ -209,7 +209,7 @@ def _variant(variants: Mapping[str, type], document: Any, pointer: str, label: s
     if kind in variants:
         inner = _record(variants[kind], known, pointer, label, kind)
         made.children, made.more = inner.children, inner.more
-    chooser = Field(f"{pointer}/kind", "kind", label=label, value=kind, required=not optional)
+    chooser = Field(f"{pointer}/kind", "kind", label=label_of(object, "kind"), value=kind, required=not optional)
     chooser.choices = [("", "–")] if optional or kind not in variants else []
     chooser.choices += [(each, str(PRICES.get(each) or KINDS.get(each) or each)) for each in variants]
     made.children.insert(0, chooser)
