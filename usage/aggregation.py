@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -66,9 +66,15 @@ def totals_if_agreed(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
         for segment in terms.segments:
             for statement in counting_statements(tenant_id, nowhere, terms, segment):
                 cursor.execute(statement)
-        totals = totals_of(tenant_id, nowhere, terms)
+        counted = totals_of(tenant_id, nowhere, terms)
         transaction.set_rollback(True)
-    return totals
+    numbers = {None, *(segment.number for segment in terms.segments)}
+    return replace(
+        counted,
+        subscriptions=held_in(contract_id, terms.period),
+        measurements=tuple(each for each in measured_in(contract_id, terms.period) if each.segment in numbers),
+        balances=balances_in(contract_id, terms.period),
+    )
 
 
 def clear_stale_mark(tenant_id: int, period: date) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Max, Model
+from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -20,7 +20,7 @@ from tenants.admin.document_pages import csv_page, export_page, json_page
 from tenants.admin.editor_page import editor_page
 from tenants.admin.signing_page import signing_page
 from tenants.catalogue import entries
-from tenants.contracts import signed_versions
+from tenants.contracts import next_number, signed_versions
 from tenants.models import Contract, ContractVersion
 
 LATEST = "latest"
@@ -65,11 +65,6 @@ class NewVersionForm(ModelForm):  # type: ignore[type-arg]
         if chosen != LATEST:
             return entries()[chosen].agreement | {"currency": contract.tenant.currency}
         return beginning_of(contract)
-
-
-def next_number(contract: Contract) -> int:
-    """Give the number of the next version."""
-    return int(contract.versions.aggregate(Max("number"))["number__max"] or 0) + 1
 
 
 def beginning_of(contract: Contract) -> dict[str, Any]:

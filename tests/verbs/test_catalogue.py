@@ -41,7 +41,7 @@ def test_a_sample_is_one_of_the_golden_cases(code: str) -> None:
     [
         ({"agreement": {"version": 1, "currency": "CNY", "clauses": [{"kind": "duration"}]}}, 'Add "code"'),
         ({"code": "other"}, "its code is other"),
-        ({"sample": {"arithmetic": "", "totals": {}, "total": "1.00"}}, "the sample comes to 0.00, not 1.00"),
+        ({"sample": {"arithmetic": "", "totals": {}, "total": "1.00"}}, "the sample comes to 0"),
     ],
 )
 def test_a_faulty_entry_is_named_and_the_command_fails(
