@@ -67,7 +67,11 @@ def _store_lines(invoice: Invoice, bill: Bill) -> None:
 def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
     """Build the one document that PDF, mail, page and API show."""
     tenant = contract.tenant
-    names = {clause.code: clause.name for segment in terms.segments for clause in segment.agreement.clauses}
+    names = {
+        item.code: item.name
+        for segment in terms.segments
+        for item in (*segment.agreement.clauses, *segment.agreement.commitments)
+    }
     days = days_of(tenant.pk, terms)
     billed = billed_seconds_by_day(tenant.pk, contract.pk, terms.period.starts_on)
     return {

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from billing.errors import Refused
 from billing.rating.bill import Bill, Line
 from billing.rating.engine import rate
 from billing.rating.exact import exact
-from billing.rating.explain import explain, number, unit_name
+from billing.rating.explain import explain
+from billing.rating.figures import number, unit_name
 from billing.rating.lint import lint
 from billing.rating.schema import schema_of_everything
-from billing.rating.terms import Terms
+from billing.rating.terms import Name, Terms
 from billing.rating.totals import Totals
 
 WORDS = {
@@ -77,8 +78,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _price(options: argparse.Namespace) -> int:
-    bill = rate(Terms.from_json(_load(options.terms)), Totals.from_json(_load(options.totals)))
-    print(json.dumps(bill.to_json(), ensure_ascii=False, indent=2) if options.json else table(bill, options.lang))
+    terms = Terms.from_json(_load(options.terms))
+    bill = rate(terms, Totals.from_json(_load(options.totals)))
+    names = {
+        item.code: item.name
+        for segment in terms.segments
+        for item in (*segment.agreement.clauses, *segment.agreement.commitments)
+    }
+    told = (
+        json.dumps(bill.to_json(), ensure_ascii=False, indent=2) if options.json else table(bill, options.lang, names)
+    )
+    print(told)
     return 0
 
 
@@ -98,15 +108,15 @@ def _load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"), parse_float=str)
 
 
-def table(bill: Bill, language: str) -> str:
-    """Print a bill as a table, each line followed by its arithmetic."""
+def table(bill: Bill, language: str, names: Mapping[str, Name] | None = None) -> str:
+    """Print a bill as a table, each line followed by its arithmetic; ``names`` are those of the clauses by code."""
     words = WORDS[language]
     rows = [[words[name] for name in ("line", "quantity", "unit", "price", "amount")]]
     rows += [_cells(line, language) for line in bill.lines]
     widths = [max(width(row[column]) for row in rows) for column in range(5)]
     printed = [_row(rows[0], widths), "─" * (sum(widths) + 8)]
     for row, line in zip(rows[1:], bill.lines, strict=True):
-        sentence = getattr(explain(line, bill.currency), language)
+        sentence = getattr(explain(line, bill.currency, names), language)
         printed += [_row(row, widths), f"    {sentence}"]
     printed.append("─" * (sum(widths) + 8))
     printed += [f"{words['net']} {bill.net} {bill.currency}"]

@@ -185,6 +185,11 @@ def price_calls(price: PerUnit | Elapsed, histogram: Histogram, per_s: int = 60)
     return bounded(price, [_rounded_calls(price, price.round_each_call or RoundEachCall(), calls, per_s)])
 
 
+def seconds_named(per_s: int) -> str:
+    """Name the unit of so many seconds: minute for 60."""
+    return {1: "second", 60: "minute", 3600: "hour"}.get(per_s, f"{per_s}_seconds")
+
+
 def _rounded_calls(price: PerUnit, each: RoundEachCall, calls: list[tuple[Fraction, int]], per_s: int) -> Part:
     inner = (
         Step("divide", Fraction(per_s), "per_s"),
@@ -207,7 +212,7 @@ def _elapsed_parts(price: Elapsed, calls: list[tuple[Fraction, int]], per_s: int
             unit_price = exact(part.price)
             steps = (
                 Step("each", None, "elapsed", "second", tuple((str(s), Fraction(n)) for s, n in pairs), inner),
-                Step("divide", Fraction(per_s), "per_s"),
+                Step("divide", Fraction(per_s), "per_s", seconds_named(per_s)),
                 Step("multiply", unit_price, "price"),
             )
             upper = None if part.up_to_s is None else Decimal(part.up_to_s)

@@ -8,9 +8,8 @@ from billing.rating.bill import Line, Step
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import BILLED_SECONDS, Metering, Used, usage_lines
 from billing.rating.exact import exact
+from billing.rating.prices import seconds_named
 from billing.rating.terms import DurationClause
-
-UNITS = {1: "second", 60: "minute", 3600: "hour"}
 
 
 def lines(clause: DurationClause, context: Context) -> list[Line]:
@@ -26,12 +25,7 @@ def used(clause: DurationClause, context: Context) -> list[Used]:
 
 def metering(clause: DurationClause) -> Metering:
     """Turn seconds into the unit of the price; included minutes are converted to that unit."""
-    unit, per_s = unit_of(clause), clause.per_s
+    unit, per_s = seconds_named(clause.per_s), clause.per_s
     convert = () if per_s == 1 else (Step("divide", Fraction(per_s), "per_s", unit),)
     included = exact(clause.included_minutes)
     return Metering("second", unit, convert, included if per_s == 60 else included * 60 / per_s, per_s)
-
-
-def unit_of(clause: DurationClause) -> str:
-    """Name the unit that the price is for."""
-    return UNITS.get(clause.per_s, f"{clause.per_s}_seconds")

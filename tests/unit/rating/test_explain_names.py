@@ -18,6 +18,6 @@ def test_a_discount_names_its_clauses_in_the_readers_language() -> None:
     line = rate(terms, Totals.from_json({"version": 1, "rows": [row]})).lines[-1]
     names = {clause.code: clause.name for clause in terms.segments[0].agreement.clauses}
     told = explain(line, "CNY", names)
-    assert "（通话 10）" in told.zh
+    assert "“通话”计 10.00 元" in told.zh
     assert "talk" not in told.zh
-    assert "(Talk time 10)" in told.en
+    assert "Talk time comes to CNY 10.00" in told.en
