@@ -8,28 +8,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext as _
-from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL
 
 from billing.errors import Refused
-from billing.periods import Period
-from billing.rating.bundle import INVOICE, TERMS, TOTALS, billed_of, call_of, document_bytes, instant, pack
+from billing.rating.bundle import INVOICE, TERMS, TOTALS, billed_of, document_bytes, instant, pack
 from billing.rating.terms import Terms
 from invoices.models import Invoice
 from invoices.sealing import seal_manifest
 from usage.counting import calls_of
+from usage.tracing import ORDER, TracedCall, as_rated, calls_of_month, ruled_days
 
-ORDER = SQL('ORDER BY started_at, source_id, call_id COLLATE "C", leg COLLATE "C"')
-DIGEST = SQL("SELECT count(*), encode(sha256(string_agg(content_hash, ''::bytea {})), 'hex') {}")
-CALL = SQL(
-    "SELECT (SELECT code FROM usage_source WHERE id = source_id AND tenant_id = usage_call.tenant_id) AS source, call_id, "
-    "leg, direction, caller, callee, started_at, answered_at, ended_at, talk_ms, reported_seconds, agent_ms, "
-    "transferred_at, region, robot, line, language, modules, counters::text, labels::text, content_hash {} {}"
-)
+DIGEST = SQL("SELECT count(*), encode(sha256(string_agg(content_hash, ''::bytea ORDER BY {})), 'hex') {}")
 PLAIN = ("source", "call_id", "leg", "direction", "caller", "callee", "region", "robot", "line", "language")
-AT_ONCE = 2000
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of no calls at all
 
 
@@ -42,7 +34,7 @@ class NoEvidence(Refused):
 def digest_of(tenant_id: int, terms: Terms) -> dict[str, Any]:
     """Digest the calls of a month, SHA-256 over their content hashes in order of start, their number, and the terms."""
     with connection.cursor() as cursor:
-        cursor.execute(DIGEST.format(ORDER, _calls(tenant_id, terms)))
+        cursor.execute(DIGEST.format(ORDER, calls_of(tenant_id, terms, ruled_days(terms))))
         number, digest = cursor.fetchone()
     agreed = hashlib.sha256(document_bytes(terms.to_json())).hexdigest()
     return {"digest": f"sha256:{digest or NOTHING}", "calls": number, "terms": f"sha256:{agreed}"}
@@ -62,33 +54,24 @@ def bundle_of(invoice: Invoice, now: datetime) -> Iterator[bytes]:
     return pack(documents, _rows(invoice.tenant_id, terms), lambda manifest: seal_manifest(manifest, now))
 
 
-def _calls(tenant_id: int, terms: Terms) -> Composable:
-    return calls_of(tenant_id, terms, Period(terms.segments[0].starts_on, terms.segments[-1].ends_on))
-
-
 def _rows(tenant_id: int, terms: Terms) -> Iterator[dict[str, str]]:
-    """Read the calls through a cursor in the database, a few thousand at a time, with what is billed of each."""
-    with transaction.atomic(), connection.connection.cursor("evidence", row_factory=dict_row) as cursor:
-        cursor.itersize = AT_ONCE
-        cursor.execute(CALL.format(_calls(tenant_id, terms), ORDER))
-        for found in cursor:
-            row = _row(found)
-            yield row | {"billed": billed_of(terms, call_of(row))}
+    for call in calls_of_month(tenant_id, terms):
+        yield row_of(call) | {"billed": billed_of(terms, as_rated(call))}
 
 
-def _row(found: dict[str, Any]) -> dict[str, str]:
-    row = {name: cast("str", found[name]) for name in PLAIN}
-    reported = found["reported_seconds"]
-    return row | {
-        "started_at": instant(found["started_at"]),
-        "answered_at": instant(found["answered_at"]),
-        "ended_at": instant(found["ended_at"]),
-        "talk_ms": str(found["talk_ms"]),
+def row_of(call: TracedCall) -> dict[str, str]:
+    """Give a call as a row of a list: the texts of ``bundle.COLUMNS`` but for what is billed of it."""
+    reported = call.reported_seconds
+    return {name: cast("str", getattr(call, name)) for name in PLAIN} | {
+        "started_at": instant(call.started_at),
+        "answered_at": instant(call.answered_at),
+        "ended_at": instant(call.ended_at),
+        "talk_ms": str(call.talk_ms),
         "reported_seconds": "" if reported is None else str(reported),
-        "agent_ms": str(found["agent_ms"]),
-        "transferred": "1" if found["transferred_at"] else "",
-        "modules": json.dumps(found["modules"], ensure_ascii=False) if found["modules"] else "",
-        "counters": "" if found["counters"] == "{}" else found["counters"],
-        "labels": "" if found["labels"] == "{}" else found["labels"],
-        "content_hash": bytes(found["content_hash"]).hex(),
+        "agent_ms": str(call.agent_ms),
+        "transferred": "1" if call.transferred_at else "",
+        "modules": json.dumps(call.modules, ensure_ascii=False) if call.modules else "",
+        "counters": "" if call.counters == "{}" else call.counters,
+        "labels": "" if call.labels == "{}" else call.labels,
+        "content_hash": bytes(call.content_hash).hex(),
     }

@@ -115,7 +115,7 @@ def _talk_or_calls(
         "clause": by_clause([Literal(taking.clause) for taking in takings], empty),
         "day": selectors.local_day(zone),
         "grp": by_clause([group_of(t, segment, zone) for t in takings], empty),
-        "cell": by_clause([_cell(t, segment, zone) for t in takings], empty),
+        "cell": by_clause([cell_of(t, segment, zone) for t in takings], empty),
         "talk": by_clause(
             [selectors.counted_ms(t.rule) if t.rule else zero for t in takings],
             SQL("talk_ms") if takings[0].rule else zero,
@@ -155,7 +155,8 @@ def group_of(taking: Taking, segment: Segment, zone: str) -> Composable:
     return selectors.dimension(taking.group_by, segment.agreement, zone) if taking.group_by else SQL("''::text")
 
 
-def _cell(taking: Taking, segment: Segment, zone: str) -> Composable:
+def cell_of(taking: Taking, segment: Segment, zone: str) -> Composable:
+    """Give the expression for the matrix cell of a call under a clause, as JSON text; empty without dimensions."""
     if not taking.dimensions:
         return SQL("''::text")
     pairs = [
@@ -185,7 +186,7 @@ def _counter(
     inner = SQL("SELECT {} AS day, {} AS grp, {} AS cell, started_at, {} AS number, {} AS text {} AND {}").format(
         day,
         group_of(taking, segment, zone),
-        _cell(taking, segment, zone),
+        cell_of(taking, segment, zone),
         number,
         value,
         calls,

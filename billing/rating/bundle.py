@@ -182,11 +182,12 @@ def call_of(row: Row) -> Call:
         modules=tuple(json.loads(row["modules"])) if row["modules"] else (),
         transferred=row["transferred"] == "1",
         labels=json.loads(row["labels"]) if row["labels"] else {},
-        counters=_numbers(row["counters"]),
+        counters=numbers_of(row["counters"]),
     )
 
 
-def _numbers(text: str) -> dict[str, Decimal]:
+def numbers_of(text: str) -> dict[str, Decimal]:
+    """Read the counters of a call: a JSON object of numbers, or of decimal strings."""
     found = json.loads(text, parse_float=Decimal, parse_int=Decimal) if text else {}
     return {name: Decimal(value) for name, value in found.items()}
 
