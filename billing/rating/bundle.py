@@ -132,7 +132,7 @@ def _csv(calls: Iterable[Row], at_once: int = 2000) -> Iterator[bytes]:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for number, call in enumerate(calls, 1):
-        writer.writerow([_safe(call[name]) for name in COLUMNS])
+        writer.writerow([safe_cell(call[name]) for name in COLUMNS])
         if number % at_once == 0:
             yield text.getvalue().encode()
             text.seek(0)
@@ -140,7 +140,7 @@ def _csv(calls: Iterable[Row], at_once: int = 2000) -> Iterator[bytes]:
     yield text.getvalue().encode()
 
 
-def _safe(cell: str) -> str:
+def safe_cell(cell: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula; ``rows_of`` takes it off again."""
     return f"'{cell}" if cell.startswith(RISKY) else cell
 

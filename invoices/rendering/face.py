@@ -291,6 +291,9 @@ def _apart(lang: Language, line: Line) -> list[str]:
     said = [wording.label(lang, "drawdown")] if line.kind == "drawdown" else []
     said += [line.group] if line.group else []
     for dimension, value in line.cell:
+        if dimension == "cell":  # what no cell of a matrix takes
+            said.append(wording.label(lang, "cell_otherwise"))
+            continue
         known = wording.label(lang, f"by_{dimension}") if dimension in _DIMENSIONS else dimension
         said.append(f"{known} {wording.value_name(lang, str(value))}")
     if line.tier_to is not None:

@@ -44,6 +44,7 @@ CLAUSES = [
     {"kind": "feature", "code": "shops", "counter": "shop_no", "aggregate": "distinct", "price": {"kind": "per_unit", "price": "5"}},
     {"kind": "feature", "code": "orders", "counter": "order_amount", "price": {"kind": "percentage", "rate": "0.01", "free_events": 2}},
     {"kind": "seat", "code": "slots", "item": "slots", "counts": "measured", "measure": "peak_concurrency", "price": {"kind": "per_unit", "price": "30"}},
+    {"kind": "feature", "code": "matrix", "counter": "pages", "price": {"kind": "matrix", "dimensions": ["robot", "region"], "region_match": "prefix", "cells": [{"where": {"robot": "robot-2", "region": "31"}, "price": {"kind": "per_unit", "price": "0.5"}}, {"where": {"region": "3101"}, "price": {"kind": "per_unit", "price": "0.25"}}], "otherwise": {"kind": "per_unit", "price": "0.1"}}},
     {"kind": "recurring", "code": "platform", "price": "99"},
 ]  # fmt: skip
 
@@ -62,7 +63,13 @@ def calls(number: int) -> list[dict[str, Any]]:
             "started_at": at.isoformat(),
             "ended_at": (at + timedelta(seconds=200)).isoformat(),
             "robot": chosen.choice(["=robot-1", "robot-2", "'r3"]),
-            "counters": {"asr_seconds": chosen.randrange(90), "shop_no": chosen.randrange(5), "order_amount": "12.50"},
+            "counters": {
+                "asr_seconds": chosen.randrange(90),
+                "shop_no": chosen.randrange(5),
+                "order_amount": "12.50",
+                "pages": 2,
+            },
+            "region": chosen.choice(["", "310000", "310115", "330106"]),
             "labels": {"shop": chosen.choice(["上海", 'a "b", c'])},
             "modules": chosen.choice([[], ["asr", "voice,navigation"]]),
         }
@@ -74,7 +81,7 @@ def calls(number: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def invoice(make_contract: Any, post: Any) -> Invoice:
-    named = [{"name": NAME, "tax": tax} | clause for clause, tax in zip(CLAUSES, ["0.06", "0.13"] * 4, strict=True)]
+    named = [{"name": NAME, "tax": tax} | clause for clause, tax in zip(CLAUSES, ["0.06", "0.13"] * 5, strict=False)]
     factor = {"code": "trade", "name": NAME, "rate": "-0.05"}
     contract = make_contract(
         *named, bands=BANDS, factors=[factor], caps=[{"code": "cap", "name": NAME, "amount": "280"}]

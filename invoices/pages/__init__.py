@@ -1,0 +1,6 @@
+"""The hosted invoice: a signed link, no account."""
+
+from invoices.pages.calls import line_calls, line_calls_csv
+from invoices.pages.invoice import evidence_keys, invoice_evidence, invoice_page, invoice_pdf
+
+__all__ = ["evidence_keys", "invoice_evidence", "invoice_page", "invoice_pdf", "line_calls", "line_calls_csv"]
