@@ -10,7 +10,7 @@ from django.db import transaction
 
 from billing.errors import Refused
 from billing.periods import Period, period_containing
-from billing.rating import explain, rate
+from billing.rating import explain, names_of, rate
 from billing.rating.bill import Bill
 from billing.rating.bill import Line as BillLine
 from billing.rating.terms import Name, Terms
@@ -67,11 +67,7 @@ def _store_lines(invoice: Invoice, bill: Bill) -> None:
 def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
     """Build the one document that PDF, mail, page and API show."""
     tenant = contract.tenant
-    names = {
-        item.code: item.name
-        for segment in terms.segments
-        for item in (*segment.agreement.clauses, *segment.agreement.commitments)
-    }
+    names = names_of(terms)
     days = days_of(tenant.pk, terms)
     billed = billed_seconds_by_day(tenant.pk, contract.pk, terms.period.starts_on)
     return {

@@ -5,7 +5,7 @@ The public functions, each documented where it lives:
 * ``rate(terms, totals, settled=())`` → ``Bill``
 * ``rate_call(terms, call, used_before=None)`` → ``RatedCall``
 * ``count(terms, calls, held=None)`` → ``Totals``
-* ``explain(line, currency)`` → ``Explanation`` (zh, en, amount); ``recompute(line)``
+* ``explain(line, currency, names)`` → ``Explanation`` (zh, en, amount); ``names_of(terms)``; ``recompute(line)``
 * ``difference(earlier, later)`` → ``Difference``
 * ``price(price, quantity, start=, zero_flat=)`` → ``Priced``; ``price_calls``, ``price_events`` for single ones
 * ``billed_seconds(rule, talk_ms, reported_s=)``; ``billed_pieces``; ``split_at_bands``; ``band_at``
@@ -26,7 +26,7 @@ from billing.rating.counting import Taking, meters, takings
 from billing.rating.difference import Difference, difference
 from billing.rating.durations import billed_pieces, billed_seconds
 from billing.rating.engine import rate
-from billing.rating.explain import explain, recompute
+from billing.rating.explain import explain, names_of, recompute
 from billing.rating.lint import Finding, lint
 from billing.rating.prices import price, price_calls, price_events
 from billing.rating.rated_call import RatedCall, rate_call
@@ -56,6 +56,7 @@ __all__ = [
     "explain",
     "lint",
     "meters",
+    "names_of",
     "period_containing",
     "periods",
     "price",

@@ -14,7 +14,7 @@ from billing.errors import Refused
 from billing.rating.bill import Bill, Line
 from billing.rating.engine import rate
 from billing.rating.exact import exact
-from billing.rating.explain import explain
+from billing.rating.explain import explain, names_of
 from billing.rating.figures import number, unit_name
 from billing.rating.lint import lint
 from billing.rating.schema import schema_of_everything
@@ -80,11 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 def _price(options: argparse.Namespace) -> int:
     terms = Terms.from_json(_load(options.terms))
     bill = rate(terms, Totals.from_json(_load(options.totals)))
-    names = {
-        item.code: item.name
-        for segment in terms.segments
-        for item in (*segment.agreement.clauses, *segment.agreement.commitments)
-    }
+    names = names_of(terms)
     told = (
         json.dumps(bill.to_json(), ensure_ascii=False, indent=2) if options.json else table(bill, options.lang, names)
     )

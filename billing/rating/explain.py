@@ -12,7 +12,7 @@ from billing.rating.bill import Line, Step
 from billing.rating.exact import exact
 from billing.rating.figures import amount, money, number, percent, price, unit_name
 from billing.rating.steps import run
-from billing.rating.terms import Name
+from billing.rating.terms import Name, Terms
 from billing.rating.wording import (
     AGREED,
     CLOSINGS,
@@ -50,6 +50,15 @@ def explain(line: Line, currency: str = "CNY", names: Mapping[str, Name] | None 
         raise ValueError(f"{line.key}: the steps lead to {amount}, the line says {line.amount}")
     named = names or {}
     return Explanation(_Sentence(line, 0, currency, named).told(), _Sentence(line, 1, currency, named).told(), amount)
+
+
+def names_of(terms: Terms) -> dict[str, Name]:
+    """Give the names by code of what lines are computed from: the clauses and commitments of a month."""
+    return {
+        item.code: item.name
+        for segment in terms.segments
+        for item in (*segment.agreement.clauses, *segment.agreement.commitments)
+    }
 
 
 def recompute(line: Line) -> Decimal:

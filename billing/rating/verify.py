@@ -43,7 +43,7 @@ from billing.rating.calls import Call, local_day, segment_of
 from billing.rating.counting import takings
 from billing.rating.difference import Difference
 from billing.rating.engine import rate
-from billing.rating.explain import explain
+from billing.rating.explain import explain, names_of
 from billing.rating.form import write
 from billing.rating.recount import count
 from billing.rating.terms import Terms
@@ -292,7 +292,7 @@ def _compare_bill(invoice: dict[str, Any], terms: Terms, totals: Totals) -> int:
         "version",
     ):
         _same(f"invoice.json: {name}", write(getattr(stated, name)), write(getattr(found, name)))
-    names = {clause.code: clause.name for segment in terms.segments for clause in segment.agreement.clauses}
+    names = names_of(terms)
     for line in stated.lines:
         told = explain(line, stated.currency, names)
         where = f"invoice.json: explanation of {line.key}"
