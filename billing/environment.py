@@ -128,6 +128,20 @@ class Environment(BaseSettings):
         le=600,
         description="How often beat asks for stale months to be counted anew.",
     )
+    close_every_seconds: float = Field(
+        10.0,
+        alias="HUADAN_CLOSE_EVERY_SECONDS",
+        ge=0.5,
+        le=600,
+        description="How often beat wakes workers for a month close that runs.",
+    )
+    close_lease_seconds: float = Field(
+        60.0,
+        alias="HUADAN_CLOSE_LEASE_SECONDS",
+        ge=1,
+        le=600,
+        description="A close's step whose worker gave no sign for so long is taken over by another.",
+    )
 
     @field_validator("database_url")
     @classmethod

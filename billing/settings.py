@@ -156,7 +156,8 @@ CELERY_BEAT_SCHEDULE = {
     "watch silent sources": {"task": "usage.tasks.watch_silence", "schedule": 60.0},
     "apply retention": {"task": "usage.tasks.apply_retention", "schedule": 3600.0},
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
-    "close due months": {"task": "invoices.tasks.close_due_months", "schedule": 600.0},
+    "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
+    "continue closes": {"task": "invoices.tasks.continue_closes", "schedule": ENVIRONMENT.close_every_seconds},
 }
 
 # -- mail -------------------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period, period_containing
@@ -14,6 +16,7 @@ from billing.rating import explain, names_of, rate
 from billing.rating.bill import Bill
 from billing.rating.bill import Line as BillLine
 from billing.rating.terms import Name, Terms
+from billing.rating.totals import Totals
 from invoices.evidence import digest_of
 from invoices.models import Invoice, Line
 from tenants.contracts import NotInForce, terms_for
@@ -29,30 +32,55 @@ class AlreadyIssued(Refused):
     status = 409
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A contract's month as it would be invoiced: what was agreed, what was used, what is owed, and how it is shown."""
+
+    contract: Contract
+    terms: Terms
+    totals: Totals
+    bill: Bill
+    document: dict[str, Any]
+
+
 def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
     """Count a month, rate it, and store the draft; an earlier draft is replaced.
 
     Raises NotInForce when the contract says nothing about the month, AlreadyIssued when there is an issued invoice.
     """
-    terms = terms_for(contract, period)
-    tenant = contract.tenant
-    count_now(tenant, period, now)
-    totals = totals_of(tenant.pk, contract.pk, terms)
-    bill = rate(terms, totals)
-    document = _document(contract, terms, bill)
+    terms_for(contract, period)
+    count_now(contract.tenant, period, now)
+    draft = compute_draft(contract, period)
     with transaction.atomic(durable=True):
-        Tenant.objects.select_for_update().get(pk=tenant.pk)
-        invoice = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on).first()
-        if invoice is not None and invoice.state != Invoice.DRAFT:
-            raise AlreadyIssued("already_issued", f"{invoice.number} is issued; what came later is settled next month.")
-        invoice = invoice or Invoice(contract=contract, period_starts_on=period.starts_on)
-        invoice.seller, invoice.tenant, invoice.period_ends_on = tenant.seller, tenant, period.ends_on
-        invoice.currency, invoice.language = bill.currency, tenant.language
-        invoice.net, invoice.tax, invoice.total = bill.net, bill.tax, bill.total
-        invoice.terms, invoice.totals, invoice.document = terms.to_json(), totals.to_json(), document
-        invoice.blocked, invoice.drafted_at = bill.blocked, now
-        invoice.save()
-        _store_lines(invoice, bill)
+        return store_draft(draft, now)
+
+
+def compute_draft(contract: Contract, period: Period) -> Draft:
+    """Rate a counted month and write its document, storing nothing. Raises NotInForce."""
+    terms = terms_for(contract, period)
+    totals = totals_of(contract.tenant_id, contract.pk, terms)
+    bill = rate(terms, totals)
+    return Draft(contract, terms, totals, bill, _document(contract, terms, bill))
+
+
+def store_draft(draft: Draft, now: datetime) -> Invoice:
+    """Store a draft in the place of an earlier one, within the caller's transaction. Raises AlreadyIssued."""
+    contract, period, bill = draft.contract, draft.terms.period, draft.bill
+    tenant = Tenant.objects.select_for_update().select_related("seller").get(pk=contract.tenant_id)
+    invoice = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on).first()
+    if invoice is not None and invoice.state != Invoice.DRAFT:
+        raise AlreadyIssued(
+            "already_issued",
+            _("%(number)s is issued; what came later is settled with the next invoice.") % {"number": invoice.number},
+        )
+    invoice = invoice or Invoice(contract=contract, period_starts_on=period.starts_on)
+    invoice.seller, invoice.tenant, invoice.period_ends_on = tenant.seller, tenant, period.ends_on
+    invoice.currency, invoice.language = bill.currency, tenant.language
+    invoice.net, invoice.tax, invoice.total = bill.net, bill.tax, bill.total
+    invoice.terms, invoice.totals, invoice.document = draft.terms.to_json(), draft.totals.to_json(), draft.document
+    invoice.blocked, invoice.drafted_at = bill.blocked, now
+    invoice.save()
+    _store_lines(invoice, bill)
     return invoice
 
 

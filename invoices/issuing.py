@@ -8,7 +8,7 @@ from email.utils import make_msgid
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
@@ -17,8 +17,7 @@ from invoices.numbering import take_number
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
 from tenants.models import Tenant
-from usage.ingestion import lock_key
-from usage.models import UsageMonth
+from usage.freezing import freeze
 
 
 class CannotIssue(Refused):
@@ -42,7 +41,10 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
             raise CannotIssue(
                 "uncovered_usage", _("Some calls are taken by no clause; amend the contract and draft again.")
             )
-        _freeze_month(draft, now)
+        if not freeze(draft.tenant_id, draft.period_starts_on, drafted_at=draft.drafted_at, now=now):
+            raise CannotIssue(
+                "stale_draft", _("Calls came in after this draft was computed; draft it again and review it.")
+            )
         issued_on = now.astimezone(ZoneInfo(draft.tenant.zone)).date()
         draft.number = take_number(draft.seller, NumberSeries.INVOICE, issued_on.year)
         draft.state, draft.issued_at, draft.issued_by = Invoice.ISSUED, now, by
@@ -56,22 +58,6 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         draft.save()
         _owe_mails(draft, now)
     return draft
-
-
-def _freeze_month(draft: Invoice, now: datetime) -> None:
-    """Close the month to further calls; refuse when some came after the draft was computed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s)", [lock_key("period", draft.tenant_id, draft.period_starts_on)]
-        )
-    month, _made = UsageMonth.objects.get_or_create(tenant_id=draft.tenant_id, period=draft.period_starts_on)
-    if month.stale_since is not None or (month.counted_at and month.counted_at > draft.drafted_at):
-        raise CannotIssue(
-            "stale_draft", _("Calls came in after this draft was computed; draft it again and review it.")
-        )
-    UsageMonth.objects.filter(tenant_id=draft.tenant_id, period=draft.period_starts_on, state=UsageMonth.OPEN).update(
-        state=UsageMonth.FROZEN, frozen_at=now
-    )
 
 
 def _owe_mails(invoice: Invoice, now: datetime) -> None:

@@ -2,47 +2,70 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from time import monotonic
 
 import structlog
 from celery import shared_task
+from django.utils import timezone
 
 from billing.errors import Refused
 from billing.periods import period_containing
+from invoices import closing, stepping
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver, due_deliveries, give_up_interrupted
-from invoices.models import Invoice
-from tenants.contracts import signed_versions
 from tenants.models import Contract
 
 DELIVERIES_A_TICK = 500
+WORKERS_WOKEN, WAKE_EXPIRES_SECONDS, SLICE_SECONDS = 8, 10, 20
+REHEARSAL_HOUR = 3
 log = structlog.get_logger(__name__)
 
 
 @shared_task
-def close_due_months() -> None:
-    """Ask for the draft of every contract's last month that has ended, grace included, and has none."""
+def start_due_closes() -> None:
+    """Start the closes of months whose grace is over, and once a night the rehearsal of the running month."""
     now = datetime.now(UTC)
-    for contract_id, starts_on in due_months(now):
-        draft_contract_month.delay(contract_id, starts_on.isoformat())
+    for run in closing.start_due_closes(now):
+        log.info("close started", run_id=run.pk, seller=run.seller.code, month=f"{run.month:%Y-%m}")
+    here = timezone.localtime(now)
+    if here.hour >= REHEARSAL_HOUR:
+        closing.start_rehearsals(here.date(), now)
+    continue_closes()
 
 
-def due_months(now: datetime) -> list[tuple[int, date]]:
-    """List contract and first day of the months that are due to be drafted."""
-    due = []
-    for contract in Contract.objects.filter(tenant__active=True).select_related("tenant__seller"):
-        tenant, seller = contract.tenant, contract.tenant.seller
-        month = period_containing((now - timedelta(days=seller.grace_days)).date(), tenant.billing_day)
-        last = period_containing(month.starts_on - timedelta(days=1), tenant.billing_day)
-        _, ended_at = last.instants(tenant.zone)
-        versions = signed_versions(contract)
-        in_force = versions and versions[0].starts_on < last.ends_on and (contract.ends_on or date.max) > last.starts_on
-        billed_here = seller.billing_starts_on is None or last.starts_on >= seller.billing_starts_on
-        drafted = Invoice.objects.filter(contract=contract, period_starts_on=last.starts_on).exists()
-        if in_force and billed_here and not drafted and ended_at + timedelta(days=seller.grace_days) <= now:
-            due.append((contract.pk, last.starts_on))
-    return due
+@shared_task
+def continue_closes() -> None:
+    """Wake workers if closes have steps that nobody works on; a message that waits too long is not needed any more."""
+    for _ in range(min(closing.waiting_steps(), WORKERS_WOKEN)):
+        work_on_closes.apply_async(expires=WAKE_EXPIRES_SECONDS)
+
+
+@shared_task
+def work_on_closes(run_id: int | None = None) -> None:
+    """Work on steps of closes for a while; leave the worker to other tasks in between."""
+    began = monotonic()
+    while monotonic() - began < SLICE_SECONDS:
+        if not work_on_one(run_id):
+            return
+    work_on_closes.apply_async((run_id,), expires=WAKE_EXPIRES_SECONDS)
+
+
+def work_on_one(run_id: int | None = None) -> bool:
+    """Bring one step as far as it goes, and log what became of it; False when there is none to work on."""
+    held = stepping.claim(datetime.now(UTC), run_id)
+    if held is None:
+        return False
+    step = held.step
+    told = log.bind(step_id=step.pk, tenant_id=step.tenant_id, contract_id=step.contract_id, period=held.period.label)
+    try:
+        stepping.work(held)
+    except Exception:  # noqa: BLE001 - whatever it is, it is logged, and stops no other contract
+        told.exception("close step failed")  # it is parked; the others go on
+    else:
+        told.info("close step", state=step.state, reason=step.reason)
+    return True
 
 
 @shared_task

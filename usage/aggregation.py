@@ -33,6 +33,13 @@ from usage.ingestion import lock_key
 from usage.models import UsageMonth, UsageTotal
 
 COUNTING_LIMIT = "15min"
+DIFFERING = """
+WITH kept AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram
+    FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = %(contract)s AND period = %(period)s),
+again AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram
+    FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = -%(contract)s AND period = %(period)s)
+SELECT count(*) FROM ((TABLE kept EXCEPT ALL TABLE again) UNION ALL (TABLE again EXCEPT ALL TABLE kept)) AS differing
+"""
 
 
 def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[Period] = ()) -> None:
@@ -43,16 +50,39 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[P
     """
     period = terms.period.starts_on
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
-        # There are few groups, but the planner cannot know and would sort every call on disk.
-        cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off")
+        _prepare(cursor)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])
         UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period).delete()
-        for segment in terms.segments:
-            for statement in counting_statements(tenant_id, contract_id, terms, segment):
-                cursor.execute(statement)
-        for gap in gaps:
-            cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap))
+        _fill(cursor, tenant_id, contract_id, terms, gaps)
+
+
+def _prepare(cursor: Any) -> None:
+    """Give the transaction what counting needs: time, and hashing, since there are few groups.
+
+    The planner cannot know that there are few, and would sort every call on disk.
+    """
+    cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off")
+    cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
+
+
+def _fill(cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[Period]) -> None:
+    for segment in terms.segments:
+        for statement in counting_statements(tenant_id, contract_id, terms, segment):
+            cursor.execute(statement)
+    for gap in gaps:
+        cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap))
+
+
+def differing_totals(contract: Contract, month: Period) -> int:
+    """Count a contract's month once more, beside its totals, and return how many of them differ; keeps nothing."""
+    terms, gaps = next((t, g) for pk, t, g in _plan(contract.tenant, month) if pk == contract.pk)
+    with transaction.atomic(), connection.cursor() as cursor:
+        _prepare(cursor)
+        _fill(cursor, contract.tenant_id, -contract.pk, terms, gaps)
+        cursor.execute(DIFFERING, {"tenant": contract.tenant_id, "contract": contract.pk, "period": month.starts_on})
+        found: int = cursor.fetchone()[0]
+        transaction.set_rollback(True)
+    return found
 
 
 def totals_if_agreed(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
@@ -94,6 +124,11 @@ def mark_stale(tenant_id: int, period: date, now: datetime) -> None:
     UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=True).update(stale_since=now)
 
 
+def is_stale(tenant_id: int, period: date) -> bool:
+    """Tell whether calls came in since a month was counted."""
+    return UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=False).exists()
+
+
 def count_if_stale(tenant: Tenant, month: Period, now: datetime) -> bool:
     """Count a tenant's month if calls came since the last count; return whether it did."""
     if not clear_stale_mark(tenant.pk, month.starts_on):
@@ -108,18 +143,37 @@ def count_now(tenant: Tenant, month: Period, now: datetime) -> None:
     _count(tenant, month, now)
 
 
+def count_month_of(contract: Contract, month: Period, now: datetime) -> None:
+    """Count a contract's month; those of the tenant's other contracts too, if calls came since their last count."""
+    tenant = contract.tenant
+    if clear_stale_mark(tenant.pk, month.starts_on):
+        _count(tenant, month, now)
+        return
+    for contract_id, terms, gaps in _plan(tenant, month):
+        if contract_id == contract.pk:
+            count_month(tenant.pk, contract_id, terms, gaps)
+    uncounted = UsageMonth.objects.filter(tenant_id=tenant.pk, period=month.starts_on, counted_at__isnull=True)
+    uncounted.update(counted_at=now)
+
+
 def _count(tenant: Tenant, month: Period, now: datetime) -> None:
     """Count under each contract in force; a count that fails leaves the month stale."""
     try:
-        agreed = _terms_in_force(tenant, month)
-        gaps: Sequence[Period] = ungoverned_days(month, [terms for _, terms in agreed])
-        for contract_id, terms in agreed:
+        for contract_id, terms, gaps in _plan(tenant, month):
             count_month(tenant.pk, contract_id, terms, gaps)
-            gaps = ()  # days that no contract rules are shown once: on the draft of the first
         UsageMonth.objects.filter(tenant_id=tenant.pk, period=month.starts_on).update(counted_at=now)
     except BaseException:
         mark_stale(tenant.pk, month.starts_on, now)
         raise
+
+
+def _plan(tenant: Tenant, month: Period) -> Iterator[tuple[int, Terms, Sequence[Period]]]:
+    """List contract, terms and the ungoverned days to count with it: with the first, so that they are shown once."""
+    agreed = _terms_in_force(tenant, month)
+    gaps: Sequence[Period] = ungoverned_days(month, [terms for _, terms in agreed])
+    for contract_id, terms in agreed:
+        yield contract_id, terms, gaps
+        gaps = ()
 
 
 def mark_newly_agreed(now: datetime) -> int:

@@ -18,7 +18,7 @@ from usage.formats.record import CallRecord, Decoded, refusal_of
 from usage.ingestion import Reporter, lock_call, lock_key, period_finder
 from usage.models import CallVersion, Source
 from usage.partitions import ensure_partitions
-from usage.storing import COLUMNS, Candidate, Delivery, look_at_months, row_of, take_locks
+from usage.storing import COLUMNS, Candidate, Delivery, look_at_months, mark_late, row_of, take_locks
 
 VOIDED, CHANGED_LATE = "voided", "changed_late"
 KEPT_WITH_THE_CALL = ("batch_id", "received_at")
@@ -72,7 +72,9 @@ def void_call(
         _keep(row, None, CallVersion.VOID, late=late, reason=reason, by=by, now=now)
         changed = row | {"flags": [*row["flags"], VOIDED], "version": row["version"] + 1}
         _replace(cursor, row, _as_billed(row) if late else changed)
-        if not late:
+        if late:
+            mark_late(cursor, tenant_id, [_period(row)], now)
+        else:
             months.note(cursor, _delivery(row, now), [_period(row)])
     return Change(call_id, leg, row["version"] + 1, late)
 
@@ -93,7 +95,7 @@ def correct_call(
     with transaction.atomic(durable=True):
         cursor = psycopg.Cursor(connection.connection)
         row = _locked(cursor, reporter.tenant_id, source.pk, call_id, leg=record.leg, months=(period,))
-        if row["content_hash"] == f"\\x{record.content_hash.hex()}" and VOIDED not in row["flags"]:
+        if _says_already(row, record):
             return Change(call_id, record.leg, row["version"], late=False, changed=False)
         both = sorted({_period(row), period})
         months = look_at_months(cursor, reporter.tenant_id, source.pk, both)
@@ -106,9 +108,44 @@ def correct_call(
         changed = json.loads(msgspec.json.encode(row_of(delivery, candidate) | kept))
         _keep(row, changed, CallVersion.CORRECTION, late=late, reason=reason, by=by, now=now)
         _replace(cursor, row, _as_billed(row) if late else changed)
-        if not late:
-            months.note(cursor, delivery, [month for month in both if month not in months.frozen])
+        if late:
+            mark_late(cursor, reporter.tenant_id, both, now)
+        else:
+            months.note(cursor, delivery, both)
     return Change(call_id, record.leg, row["version"] + 1, late)
+
+
+def apply_waiting_changes(cursor: Any, tenant_id: int, period: date, now: datetime) -> int:
+    """Make the changes that waited because a month was frozen, and return how many; the caller holds its lock alone.
+
+    A call that was corrected into another month goes there, and is late there if that month is frozen.
+    """
+    cursor.execute(
+        "SELECT to_jsonb(c) FROM usage_call AS c WHERE tenant_id = %s AND period = %s AND flags && %s",
+        [tenant_id, period, [CHANGED_LATE]],
+    )
+    waiting = [row for (row,) in cursor.fetchall()]
+    for row in waiting:
+        last = _last_change(row)
+        kept = [flag for flag in row["flags"] if flag != CHANGED_LATE]
+        replacement = last.replacement if last else None
+        if replacement is None:
+            _replace(cursor, row, row | {"flags": [*kept, VOIDED], "version": row["version"] + 1})
+        else:
+            _move(cursor, row, replacement, now)
+    return len(waiting)
+
+
+def _move(cursor: Any, row: dict[str, Any], replacement: dict[str, Any], now: datetime) -> None:
+    """Put the record that waited in the place of the call, in whichever month it belongs to."""
+    month = _period(replacement)
+    take_locks(cursor, [(lock_key("period", row["tenant_id"], month), True)])
+    months = look_at_months(cursor, row["tenant_id"], row["source_id"], [month])
+    flags = [flag for flag in replacement["flags"] if flag != "late"]
+    late = month != _period(row) and month in months.frozen
+    changed = replacement | {"flags": [*flags, "late"] if late else flags, "version": row["version"] + 1}
+    _replace(cursor, row, changed)
+    months.note(cursor, _delivery(row, now), [month])
 
 
 def _ask_for_reason(reason: str) -> None:
@@ -186,10 +223,26 @@ def _as_billed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _waits_for_void(row: dict[str, Any]) -> bool:
-    last = CallVersion.objects.filter(
+    last = _last_change(row)
+    return last is not None and last.late and last.kind == CallVersion.VOID
+
+
+def _says_already(row: dict[str, Any], record: CallRecord) -> bool:
+    """Tell whether a call, or the change that waits for it, says what the record says."""
+    last = _last_change(row) if CHANGED_LATE in row["flags"] else None
+    stands = last.replacement if last else row
+    return (
+        stands is not None
+        and stands["content_hash"] == f"\\x{record.content_hash.hex()}"
+        and VOIDED not in stands["flags"]
+    )
+
+
+def _last_change(row: dict[str, Any]) -> CallVersion | None:
+    versions = CallVersion.objects.filter(
         tenant_id=row["tenant_id"], source_id=row["source_id"], call_id=row["call_id"], leg=row["leg"]
-    ).order_by("-version")[:1]
-    return any(each.late and each.kind == CallVersion.VOID for each in last)
+    )
+    return versions.order_by("-version").first()
 
 
 def _period(row: dict[str, Any]) -> date:

@@ -181,12 +181,23 @@ class Months(msgspec.Struct):
 
 
 def mark_stale(cursor: Any, tenant_id: int, months: list[date], now: datetime) -> None:
-    """Note that months must be counted anew. The caller holds their locks, shared."""
+    """Note that months must be counted anew, or, where frozen, settled later. The caller holds their locks, shared."""
     cursor.execute(
-        "INSERT INTO usage_usagemonth (tenant_id, period, state, stale_since) "
+        "INSERT INTO usage_usagemonth AS m (tenant_id, period, state, stale_since) "
+        "SELECT %s, month, 'open', %s FROM unnest(%s::date[]) AS month ON CONFLICT (tenant_id, period) DO UPDATE SET "
+        "stale_since = CASE WHEN m.state = 'frozen' THEN m.stale_since ELSE EXCLUDED.stale_since END, "
+        "late_since = CASE WHEN m.state = 'frozen' THEN EXCLUDED.stale_since ELSE m.late_since END "
+        "WHERE m.stale_since IS NULL AND (m.state = 'open' OR m.late_since IS NULL)",
+        [tenant_id, now, months],
+    )
+
+
+def mark_late(cursor: Any, tenant_id: int, months: list[date], now: datetime) -> None:
+    """Note that months have changes that their own count does not see. The caller holds their locks, shared."""
+    cursor.execute(
+        "INSERT INTO usage_usagemonth AS m (tenant_id, period, state, late_since) "
         "SELECT %s, month, 'open', %s FROM unnest(%s::date[]) AS month "
-        "ON CONFLICT (tenant_id, period) DO UPDATE SET stale_since = EXCLUDED.stale_since "
-        "WHERE usage_usagemonth.stale_since IS NULL",
+        "ON CONFLICT (tenant_id, period) DO UPDATE SET late_since = EXCLUDED.late_since WHERE m.late_since IS NULL",
         [tenant_id, now, months],
     )
 

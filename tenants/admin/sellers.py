@@ -18,5 +18,5 @@ class SellerAdmin(KeptAdmin):
     fieldsets = (
         (None, {"fields": ("code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"))}),
         (_("On the invoice"), {"fields": (("phone", "email"), ("bank_name", "bank_account"), "payment_days")}),
-        (_("Month close"), {"fields": (("grace_days", "billing_starts_on"),)}),
+        (_("Month close"), {"fields": (("grace_days", "closes_by_itself", "billing_starts_on"),)}),
     )

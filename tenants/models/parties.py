@@ -86,6 +86,11 @@ class Seller(Party):
     grace_days = models.PositiveSmallIntegerField(
         _("grace days"), default=2, help_text=_("A month is drafted this many days after it ended.")
     )
+    closes_by_itself = models.BooleanField(
+        _("closes months by itself"),
+        default=True,
+        help_text=_("When the grace days are over. Off: a person starts the close of each month."),
+    )
     billing_starts_on = models.DateField(
         _("first month billed here"),
         null=True,

@@ -7,7 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UsageMonth(models.Model):
-    """One tenant's billing month: whether its totals are stale, and whether it still takes calls."""
+    """One tenant's billing month: whether its totals are stale, and whether it still takes calls.
+
+    ``late_since`` says that calls came, or changed, after it was frozen, for a later invoice to settle.
+    """
 
     OPEN, FROZEN = "open", "frozen"
 
@@ -18,6 +21,7 @@ class UsageMonth(models.Model):
     stale_since = models.DateTimeField(null=True)
     counted_at = models.DateTimeField(null=True)
     frozen_at = models.DateTimeField(null=True)
+    late_since = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

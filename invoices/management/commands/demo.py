@@ -23,6 +23,7 @@ from invoices.management.demo.processes import ChildEnded, Children, free_port, 
 from invoices.management.demo.vendor import Customer, batches_of, full_months, make_vendor
 from invoices.models import Delivery, Invoice
 from invoices.tasks import deliver_due, draft_contract_month, issue_invoice
+from tenants.models import Seller
 from usage.models import UsageMonth
 from usage.sending import SendingFailed, send_batches, send_freeswitch
 from usage.simulation import Disturbances, SimulatedCall, disturb, to_freeswitch, to_native
@@ -107,6 +108,8 @@ class Command(BaseCommand):
         ) as progress:
             self._load(progress, children, customers, months)
             self._close(progress, children, customers, months[-1])
+        # Only now: beat must not close a month whose calls are still being loaded.
+        Seller.objects.filter(pk=customers[0].tenant.seller_id).update(closes_by_itself=True)
 
     def _load(self, progress: Progress, children: Children, customers: list[Customer], months: list[Period]) -> None:
         """Post every call that is not stored yet, as the customers' switches would; sending again is harmless."""

@@ -65,7 +65,8 @@ def make_vendor(now: datetime, months: list[Period], password: str) -> list[Cust
     """Make seller, customers, signed contracts, sources and a key each, unless they exist; return the customers."""
     story = json.loads((Path(__file__).parent / "vendor.json").read_text(encoding="utf-8"))
     seller, _ = Seller.objects.get_or_create(
-        code=story["seller"]["code"], defaults=story["seller"] | {"billing_starts_on": months[-1].starts_on}
+        code=story["seller"]["code"],
+        defaults=story["seller"] | {"billing_starts_on": months[-1].starts_on, "closes_by_itself": False},
     )
     if not User.objects.filter(username="admin").exists():
         User.objects.create_superuser("admin", email=seller.email, password=password)

@@ -1,0 +1,267 @@
+"""Working on the steps of a close: claim one, count, draft, check, and say so, each in a transaction of its own.
+
+A claim lasts as long as its heart beats. Every transition names the fence of its claim, in the transaction that does
+the work, so that a worker that was taken for dead changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models import Min
+from django.utils.translation import gettext as _
+
+from billing.errors import Refused
+from billing.periods import Period, period_containing
+from invoices.checking import check, keep_findings
+from invoices.closing import close_if_done
+from invoices.drafting import AlreadyIssued, Draft, compute_draft, store_draft
+from invoices.models import CloseRun, Finding, Invoice, RunStep
+from tenants.models import Tenant
+from usage.aggregation import count_month_of, is_stale
+from usage.freezing import freeze
+
+TRIES = 5
+
+
+class LostClaim(Exception):
+    """Another worker has the step, or a person parked it: leave everything as it is."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """A step that this worker, and no other, works on."""
+
+    step: RunStep
+    fence: int
+    now: datetime
+    period: Period
+
+    def move(self, **changes: Any) -> None:
+        """Change the step, if the claim still holds. Raises LostClaim."""
+        held = RunStep.objects.filter(pk=self.step.pk, fence=self.fence, state__in=RunStep.OPEN)
+        if not held.update(changed_at=self.now, **changes):
+            raise LostClaim
+        for name, value in changes.items():
+            setattr(self.step, name, value)
+
+    def note(self, stage: str, begun: float, **figures: Any) -> dict[str, Any]:
+        """Add a stage's seconds and figures to the step's line in the report."""
+        so_far: dict[str, Any] = self.step.figures
+        seconds = so_far.get("seconds", {}) | {stage: round(perf_counter() - begun, 4)}
+        return so_far | figures | {"seconds": seconds}
+
+
+def claim(now: datetime, run_id: int | None = None) -> Claim | None:
+    """Take the next step that nobody works on, of one run or of any; None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE invoices_runstep SET fence = fence + 1, claimed_until = clock_timestamp() + %s * interval '1 second' "
+            "WHERE id = (SELECT s.id FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id "
+            "WHERE r.state = 'running' AND s.state IN ('planned', 'counted', 'drafted') AND (r.id = %s OR %s IS NULL) "
+            "AND (s.claimed_until IS NULL OR s.claimed_until < clock_timestamp()) "
+            "ORDER BY s.run_id, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED) RETURNING id, fence",
+            [settings.ENVIRONMENT.close_lease_seconds, run_id, run_id],
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    step = RunStep.objects.select_related("run", "contract__tenant__seller").get(pk=found[0])
+    return Claim(step, found[1], now, period_containing(step.period_starts_on, step.contract.tenant.billing_day))
+
+
+def work(held: Claim) -> None:
+    """Bring a claimed step as far as it goes: ready, or parked with a reason; or leave it for another try.
+
+    A fault of the database passes; any other fault parks the contract and is raised, for the log. The others go on.
+    """
+    try:
+        with beating(held):
+            _advance(held)
+    except LostClaim:
+        return
+    except Refused as refusal:
+        _give_up(held, refusal.message)
+    except OperationalError as fault:
+        connection.close_if_unusable_or_obsolete()
+        if held.step.attempts + 1 >= TRIES:
+            _give_up(held, _("The database did not answer: %(fault)s") % {"fault": str(fault).strip()})
+        else:
+            _try_again(held)
+    except Exception as fault:
+        _give_up(held, _("A fault of the program: %(fault)s. See the log.") % {"fault": type(fault).__name__})
+        raise
+
+
+def _advance(held: Claim) -> None:
+    if held.step.run.purpose == CloseRun.SHADOW:
+        _rehearse(held)
+        return
+    if held.step.state == RunStep.PLANNED:
+        begun = perf_counter()
+        count_month_of(held.step.contract, held.period, held.now)
+        held.move(state=RunStep.COUNTED, figures=held.note("counted", begun))
+    if held.step.state == RunStep.COUNTED and not _drafted(held):
+        return
+    if held.step.state == RunStep.DRAFTED:
+        _check(held)
+
+
+def _drafted(held: Claim) -> bool:
+    """Rate the counted month and store its draft; False when its invoice is issued, which ends the step."""
+    begun = perf_counter()
+    draft = compute_draft(held.step.contract, held.period)
+    figures = held.note("rated", begun, **_figures(draft))
+    begun = perf_counter()
+    try:
+        with transaction.atomic(durable=True):
+            invoice = store_draft(draft, held.now)
+            held.step.figures = figures
+            held.move(state=RunStep.DRAFTED, invoice=invoice, figures=held.note("drafted", begun))
+    except AlreadyIssued:
+        issued = Invoice.objects.get(contract=held.step.contract, period_starts_on=held.period.starts_on)
+        with transaction.atomic(durable=True):
+            held.move(state=RunStep.READY, invoice=issued, figures=figures, claimed_until=None)
+            close_if_done(held.step.run_id, held.now)
+        return False
+    return True
+
+
+def _check(held: Claim) -> None:
+    """Keep what the checks found; ready when no error is left to accept, else parked. A ready month is frozen."""
+    begun = perf_counter()
+    invoice = held.step.invoice
+    assert invoice is not None, "a drafted step has its draft"  # noqa: S101  # nosec B101
+    found = check(held.step.contract, held.period, invoice.document, held.now)
+    with transaction.atomic(durable=True):
+        Tenant.objects.select_for_update().get(pk=held.step.tenant_id)
+        if is_stale(held.step.tenant_id, held.period.starts_on):
+            held.move(state=RunStep.PLANNED, claimed_until=None)  # calls came in since: what was found is old
+            return
+        open_errors = keep_findings(held.step, found, held.now)
+        figures = held.note("checked", begun)
+        if open_errors:
+            reason = " ".join(each.code for each in open_errors)[:500]
+            held.move(state=RunStep.PARKED, reason=reason, figures=figures, claimed_until=None)
+        else:
+            held.move(state=RunStep.READY, reason="", figures=figures, claimed_until=None)
+            # What blocked it, usage that no clause takes, was accepted with a reason.
+            Invoice.objects.filter(pk=invoice.pk, state=Invoice.DRAFT, blocked=True).update(blocked=False)
+            freeze_if_ready(held.step, held.now)
+        close_if_done(held.step.run_id, held.now)
+
+
+def freeze_if_ready(step: RunStep, now: datetime) -> bool:
+    """Freeze a tenant's month when all its contracts are ready, within the caller's transaction.
+
+    When calls came in after a draft was computed, all of them are planned again instead; returns False then.
+    """
+    of_month = RunStep.objects.filter(
+        run_id=step.run_id, tenant_id=step.tenant_id, period_starts_on=step.period_starts_on
+    )
+    if of_month.exclude(state=RunStep.READY).exists():
+        return True
+    drafted_at = of_month.aggregate(first=Min("invoice__drafted_at"))["first"]
+    if drafted_at is None or freeze(step.tenant_id, step.period_starts_on, drafted_at=drafted_at, now=now):
+        return True
+    of_month.update(state=RunStep.PLANNED, claimed_until=None, changed_at=now)
+    return False
+
+
+def _rehearse(held: Claim) -> None:
+    """Count and rate as a close would, check the draft, and keep nothing but what was found."""
+    begun = perf_counter()
+    count_month_of(held.step.contract, held.period, held.now)
+    draft = compute_draft(held.step.contract, held.period)
+    found = check(held.step.contract, held.period, draft.document, held.now)
+    with transaction.atomic(durable=True):
+        open_errors = keep_findings(held.step, found, held.now)
+        state = RunStep.PARKED if open_errors else RunStep.READY
+        reason = " ".join(each.code for each in open_errors)[:500]
+        held.move(
+            state=state, reason=reason, figures=held.note("rehearsed", begun, **_figures(draft)), claimed_until=None
+        )
+        close_if_done(held.step.run_id, held.now)
+
+
+def _figures(draft: Draft) -> dict[str, Any]:
+    """Give a draft's line in the close report."""
+    document = draft.document
+    return {
+        "received": document["evidence"]["calls"],
+        "counted": document["summary"]["calls"],
+        "talk_seconds": document["summary"]["talk_seconds"],
+        "currency": draft.bill.currency,
+        "net": str(draft.bill.net),
+        "total": str(draft.bill.total),
+        "last_total": (document["previous"] or {}).get("total"),
+    }
+
+
+def _give_up(held: Claim, reason: str) -> None:
+    with contextlib.suppress(LostClaim), transaction.atomic(durable=True):
+        held.move(state=RunStep.PARKED, reason=reason[:500], claimed_until=None)
+        close_if_done(held.step.run_id, held.now)
+
+
+def _try_again(held: Claim) -> None:
+    with contextlib.suppress(LostClaim, OperationalError):
+        held.move(attempts=held.step.attempts + 1, claimed_until=None)
+
+
+def accept(finding_id: int, *, reason: str, by: str, now: datetime) -> Finding:
+    """Accept a finding; the contract goes on when it was the last error. Raises Refused without a reason or a name."""
+    if not reason.strip() or not by:
+        raise Refused("reason_needed", _("Say why this is accepted."), pointer="/reason")
+    with transaction.atomic(durable=True):
+        finding = Finding.objects.select_related("step").get(pk=finding_id)
+        Tenant.objects.select_for_update().get(pk=finding.step.tenant_id)
+        accepted = Finding.objects.filter(pk=finding_id, accepted_at__isnull=True)
+        accepted.update(accepted_at=now, accepted_by=by[:150], accepted_reason=reason.strip()[:300])
+        step = RunStep.objects.select_for_update().get(pk=finding.step_id)
+        waits = step.findings.filter(severity=Finding.ERROR, accepted_at__isnull=True).exists()
+        if step.state == RunStep.PARKED and not step.parked_by and not waits:
+            # Checked again from its draft on, so that what was accepted is what is there.
+            RunStep.objects.filter(pk=step.pk).update(
+                state=RunStep.PLANNED, reason="", claimed_until=None, changed_at=now
+            )
+            CloseRun.objects.filter(pk=step.run_id, state=CloseRun.DONE).update(
+                state=CloseRun.RUNNING, finished_at=None
+            )
+    finding.refresh_from_db()
+    return finding
+
+
+@contextlib.contextmanager
+def beating(held: Claim) -> Iterator[None]:
+    """Keep a claim alive while the block works, from a thread with a connection of its own."""
+    over = threading.Event()
+
+    def beat() -> None:
+        lease = settings.ENVIRONMENT.close_lease_seconds
+        try:
+            while not over.wait(lease / 3):
+                with contextlib.suppress(OperationalError), connection.cursor() as cursor:
+                    cursor.execute(
+                        "UPDATE invoices_runstep SET claimed_until = clock_timestamp() + %s * interval '1 second' "
+                        "WHERE id = %s AND fence = %s AND claimed_until IS NOT NULL",
+                        [lease, held.step.pk, held.fence],
+                    )
+        finally:
+            connection.close()
+
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        over.set()
+        heart.join()
