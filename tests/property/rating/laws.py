@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -28,9 +28,9 @@ from billing.rating import (
 from billing.rating.form import read
 from billing.rating.prices import parts_of
 from billing.rating.prices import price as price_quantity
-from billing.rating.terms import Band, BandRule, DurationRule, Graduated, Name, SeatClause
+from billing.rating.terms import Band, BandRule, Cap, Clause, DurationRule, Graduated, Name, SeatClause
 from tests.property.rating.making import SEATS, Choices, Month, Purchase, Talks, price_of
-from tests.unit.rating.making import NAME, NOVEMBER, SHANGHAI, at, keeps_its_promises
+from tests.unit.rating.making import NAME, NOVEMBER, SHANGHAI, adds_up, at
 
 Item = TypeVar("Item")
 
@@ -47,14 +47,12 @@ def keyed(bill: Bill) -> tuple[dict[str, Decimal], Decimal]:
     return {line.key: line.amount for line in bill.lines}, bill.total
 
 
-def terms_of(document: dict[str, Any]) -> Terms:
-    return terms_from_versions(
-        NOVEMBER, SHANGHAI, [("1", NOVEMBER.starts_on.replace(month=1), Agreement.from_json(document))]
-    )
+def terms_of(agreed: Mapping[str, Any] | Agreement) -> Terms:
+    return terms_from_versions(NOVEMBER, SHANGHAI, [("1", NOVEMBER.starts_on.replace(month=1), agreed)])
 
 
-def lines_and_tax_make_the_total_and_every_line_explains_itself(month: Month) -> None:
-    keeps_its_promises(month.bill)
+def lines_and_tax_make_the_total_and_steps_make_the_line(month: Month) -> None:
+    adds_up(month.bill)
 
 
 def the_order_of_calls_changes_nothing(month: Month) -> None:
@@ -76,12 +74,13 @@ def rating_twice_changes_nothing(month: Month) -> None:
 
 
 def the_order_of_clauses_of_different_meters_changes_nothing(month: Month) -> None:
-    by_meter: dict[str, list[dict[str, Any]]] = {}
-    for clause in month.document["clauses"]:
-        by_meter.setdefault(clause["kind"], []).append(clause)
+    agreed = month.terms.segments[-1].agreement
+    by_meter: dict[str, list[Clause]] = {}
+    for clause in agreed.clauses:
+        by_meter.setdefault(clause.kind, []).append(clause)
     meters = shuffled(list(by_meter), month)
-    other = month.document | {"clauses": [clause for meter in meters for clause in by_meter[meter]]}
-    one, two = (rated(terms_of(each), month.calls) for each in (month.document, other))
+    other = replace(agreed, clauses=tuple(clause for meter in meters for clause in by_meter[meter]))
+    one, two = (rated(terms_of(each), month.calls) for each in (agreed, other))
     assert keyed(one) == keyed(two)
 
 
@@ -149,17 +148,18 @@ def a_month_in_words_lands_on_the_same_fen(month: Month) -> None:
         explanation = explain(line, month.bill.currency)
         assert explanation.amount == line.amount
         assert f"{abs(line.amount):,f}" in explanation.zh
+        assert f"{abs(line.amount):,f}" in explanation.en
 
 
 def a_cap_without_a_later_line_is_never_exceeded_as_printed(month: Month) -> None:
-    cap = {"code": "x1", "name": NAME, "amount": "100"}
-    capped = terms_of(month.document | {"caps": [cap], "commitments": []})
-    bill = rated(capped, month.calls)
+    cap = Cap(code="x1", name=Name(**NAME), amount=Decimal(100))
+    capped = replace(month.terms.segments[-1].agreement, caps=(cap,), commitments=())
+    bill = rated(terms_of(capped), month.calls)
     assert sum((line.amount for line in bill.lines), Decimal(0)) <= 100
 
 
 MONTH_LAWS: Sequence[Callable[[Month], None]] = (
-    lines_and_tax_make_the_total_and_every_line_explains_itself,
+    lines_and_tax_make_the_total_and_steps_make_the_line,
     the_order_of_calls_changes_nothing,
     the_order_of_rows_changes_nothing,
     duplicates_change_nothing,

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from billing.rating import Agreement, Bill, Call, Terms, Totals, count, rate, terms_from_versions
+from billing.rating import Bill, Call, Terms, Totals, count, rate, terms_from_versions
 from billing.rating.totals import Change, Subscription
 from tests.unit.rating.making import NAME, NOVEMBER, SHANGHAI, at
 
@@ -227,16 +227,9 @@ class Month:
     late: list[Call]
     odds: bytes = field(repr=False)
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The agreement of the first version."""
-        return self.versions[0][2]
-
     @cached_property
     def terms(self) -> Terms:
-        return terms_from_versions(
-            NOVEMBER, SHANGHAI, [(number, day, Agreement.from_json(each)) for number, day, each in self.versions]
-        )
+        return terms_from_versions(NOVEMBER, SHANGHAI, self.versions)
 
     @cached_property
     def totals(self) -> Totals:
