@@ -94,20 +94,20 @@ def round_amount(amount: Decimal | Fraction | int, currency: str, mode: Rounding
 def round_to(amount: Decimal | Fraction | int, places: int, mode: RoundingMode = "half-up") -> Decimal:
     """Round an exact number to ``places`` decimals, symmetrically about zero."""
     numerator, denominator = amount.as_integer_ratio()
-    shift = 10 ** abs(places)
     if places >= 0:
-        numerator *= shift
+        numerator *= 10**places
     else:
-        denominator *= shift
+        denominator *= 10**-places
     whole, rest = divmod(abs(numerator), denominator)
-    if _goes_away_from_zero(whole, rest, denominator, mode):
+    if rest and _goes_away_from_zero(whole, rest, denominator, mode):
         whole += 1
     return Decimal(whole if numerator >= 0 else -whole).scaleb(-places)
 
 
 def _goes_away_from_zero(whole: int, rest: int, denominator: int, mode: RoundingMode) -> bool:
+    """Tell whether a rest, which is never nothing, takes the number up."""
     if mode == "half-up":
         return 2 * rest >= denominator
     if mode == "half-even":
         return 2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1)
-    return mode == "up" and rest > 0
+    return mode == "up"

@@ -48,8 +48,7 @@ class Step(NamedTuple):
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """The calls behind a line: how many, how long, and which (segment, clause, group, cell)."""
 
     calls: int = 0
@@ -58,8 +57,7 @@ class Evidence:
     selector: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One printed line. ``key`` is unique in the bill and stays the same when the month is rated again.
 
     ``unrounded`` is the exact amount that was rounded to ``amount``. ``version`` is the contract version's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing.rating.bands import band_at, cut_at_bands
-from billing.rating.counting import Taking, takings
+from billing.rating.counting import Taking, meters
 from billing.rating.durations import billed_pieces, billed_seconds, counted_seconds
 from billing.rating.terms import Agreement, DurationRule, Segment, Select, Terms
 from billing.rating.totals import Pairs
@@ -116,12 +116,10 @@ def take(agreement: Agreement, zone: str, call: Call) -> tuple[list[Taken], list
     """Give every meter's first matching clause its call, and say on which meters nobody takes it."""
     taken: list[Taken] = []
     untaken: list[Untaken] = []
-    by_meter: dict[str, list[Taking]] = {}
-    for taking in takings(agreement):
-        if taking.measure is None:
-            by_meter.setdefault(taking.meter, []).append(taking)
     band = band_at(agreement.bands, agreement.calendar, call.started_at, zone) if agreement.bands else None
-    for candidates in by_meter.values():
+    for candidates in meters(agreement).values():
+        if candidates[0].measure is not None:
+            continue
         found, left = _take_on_meter(agreement, zone, call, band, candidates)
         taken.extend(found)
         untaken.extend([left] if left and candidates[0].needs_cover else [])
@@ -131,7 +129,7 @@ def take(agreement: Agreement, zone: str, call: Call) -> tuple[list[Taken], list
 
 
 def _take_on_meter(
-    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: list[Taking]
+    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: Sequence[Taking]
 ) -> tuple[list[Taken], Untaken | None]:
     if candidates[0].rule is not None:
         return _take_talk(agreement, zone, call, band, candidates)
@@ -155,7 +153,7 @@ def _counts(taking: Taking, call: Call) -> bool:
 
 
 def _take_talk(
-    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: list[Taking]
+    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: Sequence[Taking]
 ) -> tuple[list[Taken], Untaken | None]:
     """Give the talk to the first duration clause, or its pieces to the first that takes their band."""
     if not call.answered or (call.talk_ms == 0 and not call.reported_s):
@@ -199,7 +197,7 @@ def legs_of(rule: DurationRule, call: Call) -> list[int]:
 
 
 def _take_pieces(
-    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: list[Taking]
+    agreement: Agreement, zone: str, call: Call, band: str | None, candidates: Sequence[Taking]
 ) -> tuple[list[Taken], Untaken | None]:
     """Cut the talk at band edges and give every piece to the first clause that takes its band.
 
@@ -239,7 +237,7 @@ def _billed(
     ]
 
 
-def _first_rule(agreement: Agreement, candidates: list[Taking], call: Call) -> DurationRule:
+def _first_rule(agreement: Agreement, candidates: Sequence[Taking], call: Call) -> DurationRule:
     rules = [t.rule for t in candidates if t.rule is not None]
     return next((t.rule for t in candidates if t.rule and _matches_any(agreement, t, call)), rules[0])
 
@@ -250,7 +248,7 @@ def _matches_any(agreement: Agreement, taking: Taking, call: Call) -> bool:
     )
 
 
-def _owner(candidates: list[Taking], call: Call, start_band: str | None, piece_band: str | None) -> Taking | None:
+def _owner(candidates: Sequence[Taking], call: Call, start_band: str | None, piece_band: str | None) -> Taking | None:
     for taking in candidates:
         splits = taking.rule is not None and taking.rule.at_band_edge == "split"
         if matches(taking.select, call, piece_band if splits else start_band):

@@ -6,11 +6,12 @@ clause of its meter counts attempts, and that no clause of a meter takes, is unc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from billing.rating.remembering import remembered
 from billing.rating.terms import (
     Agreement,
     CallsClause,
@@ -66,13 +67,15 @@ class Taking:
         return bool(self.meter) and not self.meter.endswith("!")
 
 
+@remembered
 def takings(agreement: Agreement) -> tuple[Taking, ...]:
     """List, in the order of the contract, every clause that counts calls."""
     by_day = {covered.clause for c in agreement.clauses if isinstance(c, PackageClause) for covered in c.covers}
     return tuple(replace(t, by_day=True) if t.clause in by_day else t for t in _takings(agreement))
 
 
-def meters(agreement: Agreement) -> dict[str, tuple[Taking, ...]]:
+@remembered
+def meters(agreement: Agreement) -> Mapping[str, tuple[Taking, ...]]:
     """Group the takings by meter; within a meter the first that matches takes the call."""
     found: dict[str, tuple[Taking, ...]] = {}
     for taking in takings(agreement):

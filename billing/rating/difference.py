@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -82,7 +82,7 @@ def _changes(before: Line | None, after: Line | None) -> list[Line]:
         line = _change(before, after)
         return [line] if line else []
     taken_back = _change(before, None)
-    renamed = replace(taken_back, key=f"{before.key}.taken-back") if taken_back else None
+    renamed = taken_back._replace(key=f"{before.key}.taken-back") if taken_back else None
     return [line for line in (_change(None, after), renamed) if line]
 
 
@@ -98,8 +98,7 @@ def _change(before: Line | None, after: Line | None) -> Line | None:
         Step("subtract", exact(old[0]), "already_billed"),
         Step("round", Fraction(-int(amount.as_tuple().exponent)), "half-up"),
     )
-    return replace(
-        model,
+    return model._replace(
         amount=amount,
         steps=steps,
         quantity_used=_less(new[1], old[1]),

@@ -31,17 +31,14 @@ def shown(value: Fraction) -> Decimal:
 
 def total(numbers: Iterable[Fraction]) -> Fraction:
     """Add fractions exactly; whole numbers and equal denominators, the usual case, add up as integers."""
-    by_denominator: dict[int, int] = {}
+    numerator, denominator = 0, 1
     for number in numbers:
-        numerator, denominator = number.as_integer_ratio()
-        by_denominator[denominator] = by_denominator.get(denominator, 0) + numerator
-    if not by_denominator:
-        return ZERO
-    if len(by_denominator) == 1:
-        ((denominator, numerator),) = by_denominator.items()
-        return Fraction(numerator, denominator)
-    common = lcm(*by_denominator)
-    return Fraction(sum(n * (common // d) for d, n in by_denominator.items()), common)
+        more, of = number.as_integer_ratio()
+        if of != denominator:
+            common = lcm(denominator, of)
+            numerator, more, denominator = numerator * (common // denominator), more * (common // of), common
+        numerator += more
+    return Fraction(numerator, denominator)
 
 
 def ceil_to(value: Fraction, step: Fraction) -> Fraction:

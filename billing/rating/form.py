@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -113,10 +113,13 @@ def reader_of(shape: Any) -> Reader:
 
 
 def _named_tuple(shape: Any) -> Reader:
+    needed = [name for name in shape._fields if name not in shape._field_defaults]
+
     def read_tuple(document: Json, pointer: str) -> Any:
         if not isinstance(document, Mapping):
             raise InvalidTerms("Write an object, in curly brackets.", pointer=pointer)
         _refuse_strangers(set(document) - set(shape._fields), dict.fromkeys(shape._fields), pointer)
+        _refuse_gaps(needed, document, pointer)
         hints = hints_of(shape)
         return shape(**{n: reader_of(hints[n])(each, f"{pointer}/{n}") for n, each in document.items()})
 
@@ -241,6 +244,7 @@ def _discriminated(members: list[Any]) -> Reader:
 
 def _record(shape: Any) -> Reader:
     known = {f.name: f for f in dataclasses.fields(shape)}
+    needed = [n for n, f in known.items() if f.default is dataclasses.MISSING is f.default_factory]
     kinds = {"kind"} if _is_discriminated(shape) else set()
 
     def read_record(document: Json, pointer: str) -> Any:
@@ -253,7 +257,7 @@ def _record(shape: Any) -> Reader:
             for name in known
             if name in document
         }
-        _refuse_gaps(known, members, pointer)
+        _refuse_gaps(needed, members, pointer)
         try:
             return shape(**members)
         except Refused as fault:
@@ -271,10 +275,9 @@ def _refuse_strangers(strangers: set[str], known: Mapping[str, Any], pointer: st
         )
 
 
-def _refuse_gaps(known: Mapping[str, Any], members: Mapping[str, Any], pointer: str) -> None:
-    for name, f in known.items():
-        missing = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if missing and name not in members:
+def _refuse_gaps(needed: Iterable[str], members: Mapping[str, Any], pointer: str) -> None:
+    for name in needed:
+        if name not in members:
             raise InvalidTerms(f'Add "{name}".', pointer=f"{pointer}/{name}")
 
 

@@ -52,7 +52,7 @@ def price(
     ``zero_flat`` charges a first tier's flat fee at zero usage. Elapsed prices need single calls
     (``price_calls``), a matrix its cells; both raise TypeError here.
     """
-    return bounded(price, parts_of(price, exact_quantity(quantity), start, zero_flat=zero_flat))
+    return Priced(tuple(bounded(price, parts_of(price, exact_quantity(quantity), start, zero_flat=zero_flat))))
 
 
 def exact_quantity(quantity: Decimal | Fraction | int) -> Fraction:
@@ -141,6 +141,11 @@ def price_events(price: Percentage, values: Iterable[Fraction]) -> Priced:
     An event is free while fewer than ``free_events`` were seen and ``free_amount`` (where either is set) is not
     used up; an event that runs over the free amount pays for the part beyond it, and its fixed fee.
     """
+    return Priced(tuple(bounded(price, events_parts(price, values))))
+
+
+def events_parts(price: Percentage, values: Iterable[Fraction]) -> list[Part]:
+    """Price single events without the bounds of the whole price."""
     charged = _chargeable(price, values)
     rate, fixed = exact(price.rate or Decimal(0)), exact(price.fixed)
     inner = [Step("multiply", rate, "rate")]
@@ -153,7 +158,7 @@ def price_events(price: Percentage, values: Iterable[Fraction]) -> Priced:
     step = Step("each", None, "events", "", tuple((str(v), Fraction(n)) for v, n in charged), tuple(inner))
     amount = sum((run(tuple(inner), v) * n for v, n in charged), ZERO)
     base = sum((v * n for v, n in charged), ZERO)
-    return bounded(price, [Part("", base, amount, (step,), price.rate)])
+    return [Part("", base, amount, (step,), price.rate)]
 
 
 def _chargeable(price: Percentage, values: Iterable[Fraction]) -> list[tuple[Fraction, int]]:
@@ -179,10 +184,15 @@ def price_calls(price: PerUnit | Elapsed, histogram: Histogram, per_s: int = 60)
     For ``round_each_call`` the seconds are billed seconds; for ``elapsed`` counted talk seconds, which each part
     of the price rounds up by its own increment.
     """
+    return Priced(tuple(bounded(price, calls_parts(price, histogram, per_s))))
+
+
+def calls_parts(price: PerUnit | Elapsed, histogram: Histogram, per_s: int) -> list[Part]:
+    """Price single calls without the bounds of the whole price."""
     calls = sorted(histogram)
     if isinstance(price, Elapsed):
-        return bounded(price, _elapsed_parts(price, calls, per_s))
-    return bounded(price, [_rounded_calls(price, price.round_each_call or RoundEachCall(), calls, per_s)])
+        return _elapsed_parts(price, calls, per_s)
+    return [_rounded_calls(price, price.round_each_call or RoundEachCall(), calls, per_s)]
 
 
 def seconds_named(per_s: int) -> str:
@@ -239,13 +249,13 @@ def _elapsed_steps(part: ElapsedPart, lower: int) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fraction = ONE) -> Priced:
+def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fraction = ONE) -> list[Part]:
     """Add what lifts the parts to the price's minimum or lowers them to its maximum, as a part of its own.
 
     ``least`` and ``most`` are the shares of the month for which minimum and maximum hold.
     """
     if price.minimum is None and price.maximum is None:
-        return Priced(tuple(parts))
+        return parts
     amount = total(part.amount for part in parts)
     for name, limit, share in (("minimum", price.minimum, least), ("maximum", price.maximum, most)):
         if limit is None:
@@ -256,4 +266,4 @@ def bounded(price: Price, parts: list[Part], least: Fraction = ONE, most: Fracti
             steps = (Step("start", exact(limit), name), *prorated, Step("subtract", amount, "priced"))
             parts = [*parts, Part(name, ONE, bound - amount, steps, limit, unit="once")]
             amount = bound
-    return Priced(tuple(parts))
+    return parts

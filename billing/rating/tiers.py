@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from billing.rating.bill import Step
 from billing.rating.exact import ZERO, ceil_to, exact
+from billing.rating.remembering import remembered
 from billing.rating.terms import PercentTier, Tier
 
 
@@ -27,7 +28,10 @@ class Part(NamedTuple):
 
 
 class Rung(NamedTuple):
-    """A tier made ready for arithmetic: bounds as whole multiples of the table's ``grain``, price as a ratio."""
+    """A tier made ready for arithmetic: bounds as whole multiples of the table's ``grain``, price as a ratio.
+
+    ``full`` is the part of a quantity that fills the tier and goes on: the same in every bill.
+    """
 
     suffix: str
     tier: Tier
@@ -37,20 +41,15 @@ class Rung(NamedTuple):
     price_denominator: int
     tier_from: Decimal
     steps: tuple[Step, ...]
+    full: Part | None = None
 
 
 Ladder = tuple[int, tuple[Rung, ...]]
-LADDERS: dict[int, tuple[Sequence[Tier], Ladder]] = {}
-LADDERS_KEPT = 4096
 
 
+@remembered
 def ladder_of(tiers: Sequence[Tier]) -> Ladder:
-    """Make a price table ready once; it is remembered by identity, because contracts are rated again and again."""
-    known = LADDERS.get(id(tiers))
-    if known is not None and known[0] is tiers:
-        return known[1]
-    if len(LADDERS) >= LADDERS_KEPT:
-        LADDERS.clear()
+    """Make a price table ready for arithmetic."""
     grain = lcm(*(exact(tier.up_to).denominator for tier in tiers if tier.up_to is not None))
     lower, rungs = 0, []
     for number, tier in enumerate(tiers, 1):
@@ -58,15 +57,13 @@ def ladder_of(tiers: Sequence[Tier]) -> Ladder:
         price = exact(tier.price) / exact(tier.per)
         tier_from = tiers[number - 2].up_to if number > 1 else None
         steps = _rung_steps(tier, Fraction(lower, grain))
-        rungs.append(
-            Rung(
-                f"tier-{number}", tier, lower, upper, price.numerator, price.denominator, tier_from or Decimal(0), steps
-            )
+        rung = Rung(
+            f"tier-{number}", tier, lower, upper, price.numerator, price.denominator, tier_from or Decimal(0), steps
         )
+        full = None if upper is None else _part(rung, upper - lower, grain, steps, enters=True)
+        rungs.append(rung._replace(full=full))
         lower = upper or 0
-    ladder = (grain, tuple(rungs))
-    LADDERS[id(tiers)] = (tiers, ladder)
-    return ladder
+    return grain, tuple(rungs)
 
 
 def _rung_steps(tier: Tier, lower: Fraction) -> tuple[Step, ...]:
@@ -99,11 +96,11 @@ def graduated_parts(
     numerator, denominator = quantity.as_integer_ratio()
     end = numerator * grain
     for rung in rungs:
-        upper = end if rung.upper is None else min(end, rung.upper * denominator)
-        taken = upper - rung.lower * denominator
-        parts.append(_part(rung, taken, denominator * grain, rung.steps, enters=taken > 0 or zero_flat))
-        if upper == end:
+        if rung.upper is None or rung.full is None or end <= rung.upper * denominator:
+            taken = end - rung.lower * denominator
+            parts.append(_part(rung, taken, denominator * grain, rung.steps, enters=taken > 0 or zero_flat))
             break
+        parts.append(rung.full)
     return parts
 
 

@@ -14,7 +14,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import zip_longest
@@ -275,9 +275,8 @@ def _compare_bill(invoice: dict[str, Any], terms: Terms, totals: Totals) -> int:
         raise Differs("terms.json", "terms that can be rated", refusal.message) from None
     for line, again in zip_longest(stated.lines, found.lines):
         _same("invoice.json: line", line and line.key, again and again.key)
-        for each in fields(line):
-            where = f"invoice.json: line {line.key}: {each.name}"
-            _same(where, write(getattr(line, each.name)), write(getattr(again, each.name)))
+        for name in line._fields:
+            _same(f"invoice.json: line {line.key}: {name}", write(getattr(line, name)), write(getattr(again, name)))
     for name in (
         "currency",
         "zone",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import repeat
+
 from billing.rating.bill import Line
 from billing.rating.clauses.context import Context
-from billing.rating.clauses.usage import Metering, Used, usage_lines
+from billing.rating.clauses.usage import CALLS, Metering, Used, usage_lines
 from billing.rating.exact import exact
 from billing.rating.terms import CallsClause
 from billing.rating.totals import Row, Uncovered
@@ -14,10 +17,10 @@ def lines(clause: CallsClause, context: Context) -> list[Line]:
     """Charge the calls within the limits, and those beyond as the clause says."""
     within, beyond = limited(clause, context, used(clause, context))
     charged = usage_lines(clause, context, within, metering(clause))
-    if not beyond:
+    if not beyond.rows:
         return charged
     if clause.beyond_limit == "refuse":
-        context.uncovered.extend(_refused(clause, each) for each in beyond)
+        context.uncovered.extend(map(_refused, repeat(clause), *beyond))
         return charged
     price = clause.beyond_price if clause.beyond_limit == "charge" else None
     if price is None:
@@ -25,9 +28,10 @@ def lines(clause: CallsClause, context: Context) -> list[Line]:
     return [*charged, *usage_lines(clause, context, beyond, metering(clause), price=price, suffix="beyond")]
 
 
-def used(clause: CallsClause, context: Context) -> list[Used]:
+def used(clause: CallsClause, context: Context) -> Used:
     """Count calls by row."""
-    return [(row.calls, row) for row in context.rows.get(clause.code, ())]
+    rows = context.rows.get(clause.code, [])
+    return Used(list(map(CALLS, rows)), rows)
 
 
 def metering(clause: CallsClause) -> Metering:
@@ -35,22 +39,22 @@ def metering(clause: CallsClause) -> Metering:
     return Metering("call", "call", (), exact(clause.included_calls))
 
 
-def limited(clause: CallsClause, context: Context, calls: list[Used]) -> tuple[list[Used], list[Used]]:
+def limited(clause: CallsClause, context: Context, calls: Used) -> tuple[Used, Used]:
     """Part the calls into those within the limits and those beyond, the daily limit first.
 
     Rows of a day fill its limit in order of group and cell. The limits hold per group when tiers do.
     A monthly limit is prorated like an allowance, to whole calls.
     """
     if clause.limit_per_day is None and clause.limit_per_month is None:
-        return calls, []
+        return calls, Used((), ())
     month = None if clause.limit_per_month is None else int(clause.limit_per_month * context.allowance_share)
     days: dict[object, int] = {}
     months: dict[str, int] = {}
-    within: list[Used] = []
-    beyond: list[Used] = []
-    for raw, row in sorted(calls, key=lambda each: _order(each[1])):
+    within: list[tuple[int, Row]] = []
+    beyond: list[tuple[int, Row]] = []
+    for row in sorted(calls.rows, key=_order):
         scope = row.group if clause.tiers_per == "group" else ""
-        room = int(raw)
+        room = row.calls
         if clause.limit_per_day is not None:
             room = min(room, clause.limit_per_day - days.get((scope, row.on), 0))
         if month is not None:
@@ -58,14 +62,17 @@ def limited(clause: CallsClause, context: Context, calls: list[Used]) -> tuple[l
         days[(scope, row.on)] = days.get((scope, row.on), 0) + room
         months[scope] = months.get(scope, 0) + room
         within.extend([(room, row)] if room else [])
-        beyond.extend([(raw - room, row)] if raw > room else [])
-    return within, beyond
+        beyond.extend([(row.calls - room, row)] if row.calls > room else [])
+    return _beside(within), _beside(beyond)
+
+
+def _beside(pairs: list[tuple[int, Row]]) -> Used:
+    return Used([calls for calls, _ in pairs], [row for _, row in pairs])
 
 
 def _order(row: Row) -> tuple[str, str, tuple[tuple[str, str], ...]]:
     return (row.on.isoformat() if row.on else "", row.group, row.cell)
 
 
-def _refused(clause: CallsClause, each: Used) -> Uncovered:
-    raw, row = each
-    return Uncovered("calls", int(raw), 0, row.value, row.on, row.cell, f"beyond_limit:{clause.code}")
+def _refused(clause: CallsClause, calls: Fraction | int, row: Row) -> Uncovered:
+    return Uncovered("calls", int(calls), 0, row.value, row.on, row.cell, f"beyond_limit:{clause.code}")

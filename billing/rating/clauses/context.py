@@ -64,6 +64,12 @@ class Context:
         end = self.terms.contract_ends_on
         return end is not None and end <= self.period.ends_on
 
+    @cached_property
+    def bound_shares(self) -> tuple[Fraction, Fraction]:
+        """Give the shares of the month for which the minimum and the maximum of a usage price hold."""
+        policies = self.policies
+        return self.share if policies.prorate_commitment else ONE, self.share if policies.prorate_cap else ONE
+
     def allowance(self, included: Fraction) -> Fraction:
         """Give the part of an allowance that this segment has."""
         share = self.allowance_share
@@ -135,8 +141,12 @@ class Context:
         cell: Pairs = (),
         suffix: str = "",
     ) -> Line:
-        """Print one part of a clause's price as a line, rounded here and nowhere else."""
+        """Print one part of a clause's price as a line, rounded here and nowhere else.
+
+        ``head`` are the steps to the quantity; a part that starts from a number of its own goes without.
+        """
         tax = self.agreement.tax.rate if clause.tax is None else clause.tax
+        steps = part.steps if part.steps[0].op == "start" else (*head, *part.steps)
         billed = shown(part.quantity)
         quantity_used = billed if used is None or used is part.quantity else shown(used)
         return Line(
@@ -158,7 +168,7 @@ class Context:
             tier_to=part.tier_to,
             group=group,
             cell=cell,
-            steps=(*head, *part.steps, self.rounding),
+            steps=(*steps, self.rounding),
             evidence=evidence,
         )
 

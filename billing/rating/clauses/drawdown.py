@@ -12,7 +12,7 @@ from billing.rating.clauses import calls, duration, feature
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.package import Pool
 from billing.rating.clauses.usage import Metering, Used, usage_portions
-from billing.rating.exact import ZERO, exact, shown
+from billing.rating.exact import ZERO, exact, shown, total
 from billing.rating.ledger import Adjustment, Bucket, Ledger, post
 from billing.rating.terms import CallsClause, DurationClause, Elapsed, FeatureClause, Percentage, PerUnit, UsageClause
 
@@ -39,7 +39,7 @@ def drawdown_lines(ledger: Ledger, contexts: list[Context], pools: list[Pool]) -
     return lines
 
 
-def usage_of(clause: UsageClause, context: Context) -> tuple[list[Used], Metering]:
+def usage_of(clause: UsageClause, context: Context) -> tuple[Used, Metering]:
     """Count the usage of a clause within its limits, and how it becomes units."""
     if isinstance(clause, DurationClause):
         return duration.used(clause, context), duration.metering(clause)
@@ -85,12 +85,13 @@ def _demands(contexts: list[Context], pools: list[Pool]) -> Iterator[Demand]:
                 scale = _units_per_raw(metering)
                 allowance = context.allowance(metering.included)
                 last = context.segment.ends_on - timedelta(days=1)
-                for place, each in sorted(enumerate(used), key=lambda pair: pair[1][1].on or last):
-                    units = each[0] * scale
+                days = [row.on or last for row in used.rows]
+                for place in sorted(range(len(days)), key=days.__getitem__):
+                    units = used.raw[place] * scale
                     free = min(allowance, units)
                     allowance -= free
                     if units > free:
-                        yield Demand(each[1].on or last, context, clause, place, units - free)
+                        yield Demand(days[place], context, clause, place, units - free)
 
 
 def _usage_clauses(context: Context) -> Iterator[UsageClause]:
@@ -155,8 +156,8 @@ def _share_saved(context: Context, code: str, rows: dict[int, Fraction]) -> Frac
     used, metering = usage_of(clause, context)
     scale = _units_per_raw(metering)
     if _prices_single_calls(clause):
-        return sum(rows.values(), ZERO) / sum((each[0] * scale for each in used), ZERO)
-    rest: list[Used] = [(each[0] - rows.get(place, ZERO) / scale, each[1]) for place, each in enumerate(used)]
+        return sum(rows.values(), ZERO) / sum((raw * scale for raw in used.raw), ZERO)
+    rest = Used([raw - rows.get(place, ZERO) / scale for place, raw in enumerate(used.raw)], used.rows)
     saved = _amount(clause, context, used, metering) - _amount(clause, context, rest, metering)
     whole = context.amounts[code]
     return saved / whole if whole else ZERO
@@ -171,13 +172,13 @@ def _prices_single_calls(clause: UsageClause) -> bool:
     )
 
 
-def _amount(clause: UsageClause, context: Context, used: list[Used], metering: Metering) -> Fraction:
+def _amount(clause: UsageClause, context: Context, used: Used, metering: Metering) -> Fraction:
     uncovered, positions = list(context.uncovered), dict(context.positions)
     portions = usage_portions(clause, context, used, metering)
     context.uncovered[:] = uncovered
     context.positions.clear()
     context.positions.update(positions)
-    return sum((portion.part.amount for portion in portions), ZERO)
+    return total(part.amount for portion in portions for part, _ in portion.shares)
 
 
 def _money(ledger: Ledger, contexts: list[Context], pool: Pool, suffix: str) -> list[Line]:

@@ -17,10 +17,10 @@ def lines(clause: DurationClause, context: Context) -> list[Line]:
     return usage_lines(clause, context, used(clause, context), metering(clause))
 
 
-def used(clause: DurationClause, context: Context) -> list[Used]:
+def used(clause: DurationClause, context: Context) -> Used:
     """Count billed seconds by row."""
     rows = context.rows.get(clause.code, [])
-    return list(zip(map(BILLED_SECONDS, rows), rows, strict=True))
+    return Used(list(map(BILLED_SECONDS, rows)), rows)
 
 
 def metering(clause: DurationClause) -> Metering:

@@ -18,7 +18,7 @@ def lines(clause: FeatureClause, context: Context) -> list[Line]:
     return usage_lines(clause, context, used(clause, context), metering(clause))
 
 
-def used(clause: FeatureClause, context: Context) -> list[Used]:
+def used(clause: FeatureClause, context: Context) -> Used:
     """Aggregate rows by the clause: sums and window sums add up, of maxima and latest values one row remains.
 
     Distinct values add up only because the totals carry them on one row for the whole segment.
@@ -30,7 +30,7 @@ def used(clause: FeatureClause, context: Context) -> list[Used]:
             by_place.setdefault((row.group, row.cell), []).append(row)
         pick = _highest if clause.aggregate == "max" else _latest
         rows = [pick(members) for members in by_place.values()]
-    return [(exact(row.value), row) for row in rows]
+    return Used([exact(row.value) for row in rows], rows)
 
 
 def _highest(rows: list[Row]) -> Row:

@@ -30,18 +30,18 @@ def _uses(clause: ModuleClause, context: Context) -> list[Line]:
         return []
     selector = (("segment", context.segment.number), ("clause", clause.code))
     evidence = Evidence(int(calls), sum(row.talk_ms for row in rows), 0, selector)
-    priced = bounded(clause.use_price, parts_of(clause.use_price, calls, ZERO))
+    parts = bounded(clause.use_price, parts_of(clause.use_price, calls, ZERO))
     head = (Step("start", calls, "used", "call"),)
     return [
         context.line(
             clause,
             "module",
             part,
-            head=() if part.steps[0].op == "start" else head,
+            head=head,
             unit="call",
             used=part.quantity,
             evidence=evidence,
             suffix="use",
         )
-        for part in priced.parts
+        for part in parts
     ]

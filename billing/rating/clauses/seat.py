@@ -122,15 +122,14 @@ def held_lines(
         return []
     zero_flat = context.policies.zero_usage_flat == "charged"
     price: Price = clause.price
-    priced = bounded(price, parts_of(price, holding.quantity, zero_flat=zero_flat))
-    later = total(part.quantity for part in priced.parts[1:] if not part.unit)
+    parts = bounded(price, parts_of(price, holding.quantity, zero_flat=zero_flat))
+    later = total(part.quantity for part in parts[1:] if not part.unit)
     found = []
-    for index, part in enumerate(priced.parts):
-        head = () if part.steps[0].op == "start" else holding.steps
+    for index, part in enumerate(parts):
         own = (ZERO if part.unit else part.quantity) if index else max(used - later, ZERO)
         if used or part.amount:
             owed = _owed_for(context, part, holding.share)
-            found.append(context.line(clause, kind, owed, head=head, unit=unit, used=own, evidence=evidence))
+            found.append(context.line(clause, kind, owed, head=holding.steps, unit=unit, used=own, evidence=evidence))
     return found
 
 

@@ -14,14 +14,14 @@ def lines(clause: ServiceLevelClause, context: Context) -> list[Line]:
     """Charge the monthly fee for the segment's days, or the percentage of the named clauses."""
     price = clause.price
     if isinstance(price, Percentage):
-        priced = bounded(price, percent_of_clauses(context, price), context.share, context.share)
-        return [context.line(clause, "service_level", part, unit="currency") for part in priced.parts if part.amount]
+        parts = bounded(price, percent_of_clauses(context, price), context.share, context.share)
+        return [context.line(clause, "service_level", part, unit="currency") for part in parts if part.amount]
     share = context.fee_share(clause.code)
     if not share:
         return []
     found = []
-    for part in bounded(price, parts_of(price, ONE)).parts:
-        head = () if part.steps[0].op == "start" else (Step("start", ONE, "quantity"),)
+    for part in bounded(price, parts_of(price, ONE)):
+        head = (Step("start", ONE, "quantity"),)
         tail = () if share == 1 else (context.days_step(share),)
         owed = part._replace(amount=part.amount * share, steps=(*part.steps, *tail))
         found.append(context.line(clause, "service_level", owed, head=head, unit="month"))

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import groupby
-from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 from billing.rating.bill import Evidence, Line, Step
 from billing.rating.clauses.context import Context
-from billing.rating.exact import ONE, ZERO, exact, total
+from billing.rating.exact import ZERO, exact, total
 from billing.rating.matrix import matching_cell
-from billing.rating.prices import Priced, bounded, parts_of, percentage_parts, price_calls, price_events
+from billing.rating.prices import bounded, calls_parts, events_parts, parts_of, percentage_parts
 from billing.rating.steps import run
 from billing.rating.terms import Elapsed, Matrix, Percentage, PerUnit, Price, UsageClause
 from billing.rating.tiers import Part
 from billing.rating.totals import Pairs, Row, Uncovered
 
-CALLS, TALK_MS, BILLED_SECONDS = attrgetter("calls"), attrgetter("talk_ms"), attrgetter("billed_seconds")
+Key = TypeVar("Key", str, int)
 
-RAW = itemgetter(0)
+GROUP, CALLS, TALK_MS, BILLED_SECONDS = map(attrgetter, ("group", "calls", "talk_ms", "billed_seconds"))
+
 NOTHING_LESS = Step("at_least", ZERO, "nothing")
 
-Used = tuple[Fraction | int, Row]
-"""Usage of one totals row, with the row's raw measure in front: seconds, calls, or a counter's value."""
+
+class Used(NamedTuple):
+    """Usage by totals row: the row's raw measure (seconds, calls, or a counter's value), and the rows beside it."""
+
+    raw: Sequence[Fraction | int]
+    rows: Sequence[Row]
+
+    def by(self, key: Callable[[Row], Key]) -> dict[Key, Used]:
+        """Cut the usage apart by a key of its rows, in the order in which the keys first come."""
+        apart: dict[Key, tuple[list[Fraction | int], list[Row]]] = {}
+        for raw, row in zip(self.raw, self.rows, strict=True):
+            raws, rows = apart.setdefault(key(row), ([], []))
+            raws.append(raw)
+            rows.append(row)
+        return {key: Used(*members) for key, members in apart.items()}
 
 
 class Metering(NamedTuple):
@@ -38,15 +51,17 @@ class Metering(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """A part of the price of one group and cell, with the steps that lead to the part's quantity."""
+    """The price of one group and cell: its parts, each with the units used that it stands for.
+
+    ``head`` are the steps that lead to the quantity of which the parts are.
+    """
 
     group: str
     cell: Pairs
-    part: Part
+    shares: Sequence[tuple[Part, Fraction]]
     head: tuple[Step, ...]
-    used: Fraction
     evidence: Evidence
-    members: Sequence[Used] = ()
+    used: Used = Used((), ())
 
 
 class Batch(NamedTuple):
@@ -55,13 +70,13 @@ class Batch(NamedTuple):
     group: str
     cell: Pairs
     price: Price
-    members: list[Used]
+    used: Used
 
 
 def usage_lines(
     clause: UsageClause,
     context: Context,
-    used: list[Used],
+    used: Used,
     metering: Metering,
     *,
     price: Price | None = None,
@@ -72,24 +87,25 @@ def usage_lines(
         context.line(
             clause,
             "usage",
-            portion.part,
+            part,
             head=portion.head,
             unit=metering.unit,
-            used=portion.used,
+            used=share,
             evidence=portion.evidence,
             group=portion.group,
             cell=portion.cell,
             suffix=suffix,
         )
         for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix)
-        if portion.used.numerator or portion.part.amount.numerator
+        for part, share in portion.shares
+        if share.numerator or part.amount.numerator
     ]
 
 
 def usage_portions(
     clause: UsageClause,
     context: Context,
-    used: list[Used],
+    used: Used,
     metering: Metering,
     *,
     price: Price | None = None,
@@ -101,54 +117,40 @@ def usage_portions(
         left = context.allowance(metering.included) if not suffix else ZERO
         scope_portions: list[Portion] = []
         for batch in _cells(context, clause, price or clause.price, scope):
-            priced, head, units, left = _priced(clause, context, batch, metering, left=left, suffix=suffix)
-            scope_portions.extend(_portions(context, clause, batch, priced.parts, head=head, units=units))
+            parts, head, units, left = _priced(clause, context, batch, metering, left=left, suffix=suffix)
+            scope_portions.append(_portion(context, clause, batch, parts, head=head, units=units))
         portions.extend(_matrix_bounds(price or clause.price, context, scope_portions))
     if clause.group_by and clause.tiers_per == "clause":
         return [share for portion in portions for share in _shared_out(context, clause, portion)]
     return portions
 
 
-def _portions(
-    context: Context,
-    clause: UsageClause,
-    batch: Batch,
-    parts: Sequence[Part],
-    *,
-    head: tuple[Step, ...],
-    units: Fraction,
-) -> Iterator[Portion]:
+def _portion(
+    context: Context, clause: UsageClause, batch: Batch, parts: list[Part], *, head: tuple[Step, ...], units: Fraction
+) -> Portion:
     """Give every part its share of the units used; what the allowance took is counted with the first part."""
-    evidence = evidence_of(context, clause, batch.group, batch.cell, batch.members)
-    first = units
-    if len(parts) > 1:
-        first = max(units - total(part.quantity for part in parts[1:] if not part.unit), ZERO)
-    for index, part in enumerate(parts):
-        used = (ZERO if part.unit else part.quantity) if index else first
-        start = () if _own_start(part) else head
-        yield Portion(batch.group, batch.cell, part, start, used, evidence, batch.members)
+    evidence = evidence_of(context, clause, batch.group, batch.cell, batch.used.rows)
+    later = [(part, ZERO if part.unit else part.quantity) for part in parts[1:]]
+    first = units - total([used for _, used in later]) if later else units
+    if parts[0].steps[0].op == "each":  # prices of single calls start from those
+        head = ()
+    shares = [(parts[0], first if first.numerator > 0 else ZERO), *later]
+    return Portion(batch.group, batch.cell, shares, head, evidence, batch.used)
 
 
-def _own_start(part: Part) -> bool:
-    return part.steps[0].op in ("start", "each")
-
-
-def _scopes(clause: UsageClause, used: list[Used]) -> Iterable[list[Used]]:
+def _scopes(clause: UsageClause, used: Used) -> Iterable[Used]:
     """Cut the usage where allowances and tiers begin anew."""
     if not clause.group_by or clause.tiers_per == "clause":
         return [used]
-    ordered = sorted(used, key=lambda each: each[1].group)
-    return [list(members) for _, members in groupby(ordered, key=lambda each: each[1].group)]
+    return [members for _, members in sorted(used.by(GROUP).items())]
 
 
-def _cells(context: Context, clause: UsageClause, price: Price, used: list[Used]) -> Iterator[Batch]:
-    group = used[0][1].group if used and clause.group_by and clause.tiers_per == "group" else ""
+def _cells(context: Context, clause: UsageClause, price: Price, used: Used) -> Iterator[Batch]:
+    group = used.rows[0].group if used.rows and clause.group_by and clause.tiers_per == "group" else ""
     if not isinstance(price, Matrix):
         yield Batch(group, (), price, used)
         return
-    by_cell: dict[int, list[Used]] = {}
-    for each in used:
-        by_cell.setdefault(matching_cell(price, dict(each[1].cell)), []).append(each)
+    by_cell = used.by(lambda row: matching_cell(price, dict(row.cell)))
     for index, members in sorted(by_cell.items()):
         if index < len(price.cells):
             cell = price.cells[index]
@@ -156,7 +158,7 @@ def _cells(context: Context, clause: UsageClause, price: Price, used: list[Used]
         elif price.otherwise is not None:
             yield Batch(group, (("cell", "otherwise"),), price.otherwise, members)
         else:
-            context.uncovered.extend(_no_cell(clause, each[1]) for each in members)
+            context.uncovered.extend(_no_cell(clause, row) for row in members.rows)
 
 
 def _no_cell(clause: UsageClause, row: Row) -> Uncovered:
@@ -165,10 +167,11 @@ def _no_cell(clause: UsageClause, row: Row) -> Uncovered:
 
 def _priced(
     clause: UsageClause, context: Context, batch: Batch, metering: Metering, *, left: Fraction, suffix: str
-) -> tuple[Priced, tuple[Step, ...], Fraction, Fraction]:
+) -> tuple[list[Part], tuple[Step, ...], Fraction, Fraction]:
     """Price one batch; answer with the steps to its quantity, the units used, and the allowance left over."""
-    raw = Fraction(sum(map(RAW, batch.members)))
-    head, units = _to_units(raw, metering)
+    raw = Fraction(sum(batch.used.raw))
+    units = run(metering.convert, raw)
+    head: tuple[Step, ...] = (Step("start", raw, "used", metering.raw_unit), *metering.convert)
     if suffix or not metering.included:
         return _by_price(clause, context, batch, metering, quantity=units, suffix=suffix), head, units, ZERO
     head = (*head, Step("subtract", left, context.included_note), NOTHING_LESS)
@@ -177,33 +180,23 @@ def _priced(
     return _by_price(clause, context, batch, metering, quantity=quantity, suffix=suffix), head, units, left
 
 
-def _to_units(raw: Fraction, metering: Metering) -> tuple[tuple[Step, ...], Fraction]:
-    head: tuple[Step, ...] = (Step("start", raw, "used", metering.raw_unit), *metering.convert)
-    units = raw
-    for step in metering.convert:
-        units = run((step,), units)
-    return head, units
-
-
 def _by_price(
     clause: UsageClause, context: Context, batch: Batch, metering: Metering, *, quantity: Fraction, suffix: str
-) -> Priced:
+) -> list[Part]:
     price = batch.price
-    least = context.share if context.policies.prorate_commitment else ONE
-    most = context.share if context.policies.prorate_cap else ONE
     if isinstance(price, Elapsed) or (
         isinstance(price, PerUnit) and price.round_each_call and metering.raw_unit == "second"
     ):
-        histogram = _histogram(batch.members)
-        return bounded(price, list(price_calls(price, histogram, metering.per_s).parts), least, most)
-    if isinstance(price, Percentage):
-        return bounded(price, _percentage(clause, context, batch, price, quantity), least, most)
-    position = ZERO
-    if len(context.terms.segments) > 1:
-        position = _position(clause, context, batch, metering, suffix)
-        context.positions[_place(clause, batch, suffix)] = (metering.unit, position + quantity)
-    parts = parts_of(price, quantity, position, zero_flat=context.policies.zero_usage_flat == "charged")
-    return bounded(price, parts, least, most)
+        parts = calls_parts(price, _histogram(batch.used.rows), metering.per_s)
+    elif isinstance(price, Percentage):
+        parts = _percentage(clause, context, batch, price, quantity)
+    else:
+        position = ZERO
+        if len(context.terms.segments) > 1:
+            position = _position(clause, context, batch, metering, suffix)
+            context.positions[_place(clause, batch, suffix)] = (metering.unit, position + quantity)
+        parts = parts_of(price, quantity, position, zero_flat=context.policies.zero_usage_flat == "charged")
+    return bounded(price, parts, *context.bound_shares)
 
 
 def _place(clause: UsageClause, batch: Batch, suffix: str) -> str:
@@ -218,10 +211,10 @@ def _position(clause: UsageClause, context: Context, batch: Batch, metering: Met
     return position if unit == metering.unit else ZERO
 
 
-def _histogram(members: list[Used]) -> list[tuple[Fraction, int]]:
+def _histogram(rows: Sequence[Row]) -> list[tuple[Fraction, int]]:
     counts: dict[Fraction, int] = {}
-    for each in members:
-        for number, calls in each[1].histogram:
+    for row in rows:
+        for number, calls in row.histogram:
             counts[exact(number)] = counts.get(exact(number), 0) + calls
     return sorted(counts.items())
 
@@ -229,7 +222,7 @@ def _histogram(members: list[Used]) -> list[tuple[Fraction, int]]:
 def _percentage(
     clause: UsageClause, context: Context, batch: Batch, price: Percentage, quantity: Fraction
 ) -> list[Part]:
-    calls = sum(each[1].calls for each in batch.members)
+    calls = sum(map(CALLS, batch.used.rows))
     if price.of:
         return percent_of_clauses(context, price, calls)
     if price.by_event:
@@ -243,7 +236,7 @@ def _percentage(
             ),
             key=lambda event: event.at,
         )
-        return list(price_events(price, [exact(event.value) for event in events]).parts)
+        return events_parts(price, [exact(event.value) for event in events])
     return percentage_parts(price, quantity, calls)
 
 
@@ -262,38 +255,34 @@ def _matrix_bounds(price: Price, context: Context, portions: list[Portion]) -> l
     """Hold the cells of a matrix together to its own minimum and maximum."""
     if not isinstance(price, Matrix):
         return portions
-    parts = [portion.part for portion in portions]
-    least = context.share if context.policies.prorate_commitment else ONE
-    most = context.share if context.policies.prorate_cap else ONE
+    parts = [part for portion in portions for part, _ in portion.shares]
     group = portions[0].group if portions else ""
-    extra = bounded(price, parts, least, most).parts[len(parts) :]
-    return [*portions, *(Portion(group, (), part, (), ZERO, Evidence()) for part in extra)]
+    extra = bounded(price, parts, *context.bound_shares)[len(parts) :]
+    return [*portions, *(Portion(group, (), [(part, ZERO)], (), Evidence()) for part in extra)]
 
 
 def _shared_out(context: Context, clause: UsageClause, portion: Portion) -> Iterator[Portion]:
-    """Share a part among the groups that used it, in proportion to their usage, so that tiers count over all."""
-    members: dict[str, list[Used]] = {}
-    for each in portion.members:
-        members.setdefault(each[1].group, []).append(each)
-    weights = {group: Fraction(sum(raw for raw, _ in found)) for group, found in members.items()}
+    """Share every part among the groups that used it, in proportion to their usage, so that tiers count over all."""
+    members = sorted(portion.used.by(GROUP).items())
+    weights = {group: Fraction(sum(used.raw)) for group, used in members}
     whole = total(weights.values())
     if not whole:
         yield portion
         return
-    for group, weight in sorted(weights.items()):
-        share = weight / whole
-        part = portion.part._replace(
-            quantity=portion.part.quantity * share,
-            amount=portion.part.amount * share,
-            steps=(*portion.part.steps, Step("multiply", share, "group_share")),
-        )
-        evidence = evidence_of(context, clause, group, portion.cell, members[group])
-        yield portion._replace(group=group, part=part, used=portion.used * share, evidence=evidence)
+    for part, units in portion.shares:
+        for group, used in members:
+            share = weights[group] / whole
+            own = part._replace(
+                quantity=part.quantity * share,
+                amount=part.amount * share,
+                steps=(*part.steps, Step("multiply", share, "group_share")),
+            )
+            evidence = evidence_of(context, clause, group, portion.cell, used.rows)
+            yield Portion(group, portion.cell, [(own, units * share)], portion.head, evidence, used)
 
 
-def evidence_of(context: Context, clause: UsageClause, group: str, cell: Pairs, members: Sequence[Used]) -> Evidence:
+def evidence_of(context: Context, clause: UsageClause, group: str, cell: Pairs, rows: Sequence[Row]) -> Evidence:
     """Sum up the calls behind usage, and say how to find them."""
-    rows = [row for _, row in members]
     selector = (
         ("segment", context.segment.number),
         ("clause", clause.code),
