@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from datetime import UTC, datetime
@@ -211,3 +212,89 @@ def test_declarations_say_what_is_missing(send):
         to="/api/v1/declarations",
         status=422,
     )
+
+
+BINARY = {"ce-specversion": "1.0", "ce-id": "e%2D7", "ce-source": "/robots/1", "ce-type": "call.ended", "ce-shop": "7"}
+
+
+def test_a_cloud_event_in_binary_mode_is_the_same_event(send, source):
+    nameless = json.dumps({k: v for k, v in CALLS[0].items() if k != "call_id"}).encode()
+    assert send(nameless, to="/api/v1/events", **BINARY)["accepted"] == 1
+    event = {
+        "specversion": "1.0",
+        "id": "e-7",
+        "source": "/robots/1",
+        "type": "call.ended",
+        "data": json.loads(nameless),
+    }
+    again = send(json.dumps(event).encode(), "application/cloudevents+json", to="/api/v1/events")
+    assert (again["duplicates"], Call.objects.get().call_id) == (1, "e-7")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "pointer"),
+    [
+        (b"", BINARY, "/data"),
+        (b"[]", BINARY, "/data"),
+        (b"{", BINARY, ""),
+        (b"{}", BINARY | {"ce-specversion": "0.3"}, "/specversion"),
+        (b"{}", {"ce-specversion": "1.0"}, "/id"),
+        (b'{},"id":"x"', BINARY, "/id"),
+    ],
+)
+def test_a_wrong_event_in_binary_mode_is_kept_with_its_reason(body, headers, pointer, send):
+    told = send(body, to="/api/v1/events", **headers)
+    assert (told["rejected"], told["items"][0]["pointer"]) == (1, pointer), told
+    assert Quarantined.objects.count() == 1
+
+
+def test_the_answer_kept_for_a_binary_event_is_that_events(send, source):
+    body = json.dumps({k: v for k, v in CALLS[0].items() if k != "call_id"}).encode()
+    assert send(body, to="/api/v1/events", **BINARY, **{"Idempotency-Key": "k"})["accepted"] == 1
+    other = BINARY | {"ce-id": "e-8", "Idempotency-Key": "k"}
+    assert send(body, to="/api/v1/events", status=422, **other)["code"] == "idempotency_key_reused"
+
+
+EVENT = {"specversion": "1.0", "id": "e-1", "source": "/r", "type": "call.ended"}
+DATA = {k: v for k, v in CALLS[0].items() if k != "call_id"}
+EVENTS = {
+    "extensions and all optional attributes": EVENT | {
+        "data": DATA, "time": "2026-10-08T01:01:00Z", "subject": "c", "datacontenttype": "application/json",
+        "dataschema": "https://a.example/s", "traceparent": "00-x", "attempt": 5, "flag": True},
+    "data in base64": EVENT | {"data_base64": base64.b64encode(json.dumps(DATA).encode()).decode()},
+    "a label that is called call_id": EVENT | {"data": DATA | {"labels": {"call_id": "x"}}},
+    "an id of its own": EVENT | {"id": "other", "data": DATA | {"call_id": "e-1"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS.keys())
+def test_a_cloud_event_is_read_with_all_that_the_standard_allows(event, send):
+    assert send(json.dumps(event).encode(), "application/cloudevents+json", to="/api/v1/events")["accepted"] == 1
+    assert Call.objects.get().call_id == "e-1"
+
+
+WRONG_EVENTS = {
+    "no data": (EVENT, "/data"),
+    "nothing as data": (EVENT | {"data": None}, "/data"),
+    "a text as data": (EVENT | {"data": json.dumps(DATA)}, "/data"),
+    "broken base64": (EVENT | {"data_base64": "!"}, "/data_base64"),
+    "a number as id": (EVENT | {"id": 5, "data": DATA}, "/id"),
+    "an id without end": (EVENT | {"id": "x" * 200, "data": DATA}, "/data/call_id"),
+    "a type too few": ({k: v for k, v in EVENT.items() if k != "type"} | {"data": DATA}, "/type"),
+    "a wrong zone": (EVENT | {"data": DATA | {"started_at": "2026-10-08T09:00:00+99:00"}}, "/data/started_at"),
+    "minus a second": (EVENT | {"data": DATA | {"talk_ms": -1000}}, "/data/talk_ms"),
+    "a NUL": (EVENT | {"data": DATA | {"robot": "a\0b"}}, ""),
+}
+
+
+@pytest.mark.parametrize(("event", "pointer"), WRONG_EVENTS.values(), ids=WRONG_EVENTS.keys())
+def test_a_wrong_cloud_event_takes_no_neighbour_along(event, pointer, send):
+    body = json.dumps([EVENT | {"id": "good", "data": DATA}, event]).encode()
+    told = send(body, "application/cloudevents-batch+json", to="/api/v1/events")
+    assert (told["accepted"], told["items"][0]["pointer"]) == (1, pointer), told
+
+
+def test_a_cloud_event_that_says_two_things_is_asked(send):
+    body = json.dumps(EVENT | {"data": DATA}).encode()[:-1] + b',"id":"z"}'
+    told = send(body, "application/cloudevents+json", to="/api/v1/events")
+    assert told["items"][0]["code"] == "duplicate_key"

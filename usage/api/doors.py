@@ -23,6 +23,7 @@ from tenants.models import ApiKey
 from usage.api import schemas
 from usage.api.bodies import BytesParser, body_of_request, every_item, flag
 from usage.formats import reading
+from usage.formats.cloudevents import structured
 from usage.formats.presets import PRESETS
 from usage.formats.record import Decoded
 from usage.idempotency import ingest_once
@@ -65,7 +66,7 @@ class IngestView(TenantView):
 
     def take(self, source: Source, format_name: str, *, uuid: str = "", whole: bool = False) -> Outcome:
         """Read the request's body in a format and store what is in it."""
-        decoded = self._read(source, format_name, body_of_request(self.request), uuid)
+        decoded = self._read(source, format_name, self.body(), uuid)
         return ingest_batch(self._reporter(), source, decoded, format_name, datetime.now(UTC), whole=whole)
 
     def answer(self, source: Source, format_name: str) -> HttpResponse:
@@ -74,7 +75,7 @@ class IngestView(TenantView):
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
             return Response(body_of(self.take(source, format_name, whole=whole), every_item=every))
-        body = body_of_request(self.request)
+        body = self.body()
         address = self.request.get_full_path().encode("utf-8", "replace")
         told = ingest_once(
             key,
@@ -88,6 +89,10 @@ class IngestView(TenantView):
             whole=whole,
         )
         return HttpResponse(told, content_type="application/json")
+
+    def body(self) -> bytes:
+        """Return the request's body, unpacked within bounds."""
+        return body_of_request(self.request)
 
     def _read(self, source: Source, format_name: str, body: bytes, uuid: str) -> list[Decoded]:
         refuse_when_full()
@@ -140,24 +145,30 @@ class EventsView(IngestView):
     @extend_schema(
         operation_id="report_events",
         summary="Report calls as CloudEvents",
-        description="CloudEvents 1.0, structured or batch; the data is a call record. Without data.call_id the event's id "
-        "is the call's.",
+        description="CloudEvents 1.0, structured, batch or binary (attributes in `ce-` headers, the record as body); the data "
+        "is a call record. Without data.call_id the event's id is the call's.",
         tags=["calls"],
         request={
             "application/cloudevents+json": schemas.EventSerializer,
             "application/cloudevents-batch+json": schemas.EventSerializer(many=True),
+            "application/json": schemas.CallSerializer,
         },
         responses={200: schemas.OutcomeSerializer, **schemas.BODY_PROBLEMS},
         parameters=[schemas.SOURCE, schemas.ITEMS, schemas.ATOMIC, schemas.IDEMPOTENCY],
         examples=[
             schemas.example("One event", schemas.EVENT, "application/cloudevents+json"),
             schemas.example("A batch", [schemas.EVENT], "application/cloudevents-batch+json"),
+            schemas.example("Binary mode: ce-id, ce-source, ce-type and ce-specversion are headers", schemas.CALL),
             schemas.ANSWER,
         ],
     )
     def post(self, request: Request) -> HttpResponse:
         """Store the events' data."""
         return self.answer(self.source(request.query_params.get("source", "")), reading.EVENTS)
+
+    def body(self) -> bytes:
+        """Return the event as one document, also when its attributes come as headers."""
+        return structured(self.request.META, super().body())
 
 
 class FreeswitchView(IngestView):

@@ -42,6 +42,14 @@ def to_utc(instant: datetime) -> datetime:
         raise Unfit("beyond_calendar", "The time is beyond any calendar.") from None
 
 
+def later(instant: datetime, span: timedelta) -> datetime:
+    """Return an instant moved by a span of time, back for a negative one. Raises Unfit beyond the calendar."""
+    try:
+        return instant + span
+    except OverflowError:
+        raise Unfit("beyond_calendar", "The time is beyond any calendar.") from None
+
+
 def from_epoch(text: str, unit: str) -> datetime | None:
     """Read a count since 1970 in s, ms or us; zero and empty are never. Raises Unfit when it is no number."""
     text = text.strip()

@@ -16,19 +16,23 @@ from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
+from usage.formats.clocks import later
 from usage.formats.native import KEPT_BYTES, fault_of
-from usage.formats.record import CallRecord, Decoded, Fault
+from usage.formats.record import CallRecord, Decoded, Fault, Unfit
+from usage.formats.repeats import refuse_repeated_names
 
+URL_SAFE = bytes.maketrans(b"-_", b"+/")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WHOLE = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 NEVER_PLAIN = re.compile(r"[ \"#&+:;<=>?@\[\]^`{|}]")  # what encode-values never leaves as it is
 LABELS = {"campaign_id": "sip_h_X-campaignId"}
 NO_LABELS: Mapping[str, str] = {}
+LONGEST_MS = 7 * 86_400_000
 Variables = dict[str, str]
 
 
-class Unreadable(ValueError):
+class Unreadable(Exception):
     """The body is no mod_json_cdr document."""
 
 
@@ -45,15 +49,19 @@ def decode(body: bytes, uuid: str = "", labels: Mapping[str, str] = NO_LABELS) -
         return Decoded(raw=body[:KEPT_BYTES], record=record, call_id=record.call_id, flags=flags)
     except Unreadable as error:
         return Decoded(raw=body[:KEPT_BYTES], fault=Fault("unreadable_cdr", str(error)), call_id=uuid[:128])
+    except Unfit as unfit:
+        return Decoded(raw=body[:KEPT_BYTES], fault=unfit.fault, call_id=uuid[:128])
     except msgspec.ValidationError as error:
         return Decoded(raw=body[:KEPT_BYTES], fault=fault_of(error), call_id=uuid[:128])
 
 
 def _document(body: bytes) -> dict[str, Any]:
     """Sniff the three forms of the body; the content type cannot be believed."""
-    content = body.strip()
+    content = body.removeprefix(b"\xef\xbb\xbf").strip()
     if b"cdr=" in content[:256] and not content.startswith(b"{"):
         content = content[content.index(b"cdr=") + 4 :]
+        if not content.startswith(b"{"):
+            content = content.partition(b"&")[0]  # another field of the form; the encoded value itself holds none
         # Base64 comes unescaped, and a form parser on the way may have made spaces of its "+"; the percent-encoding
         # never leaves a "+", so one that is there was a space.
         encoded = content[:1] in {b"%", b"{"}
@@ -61,6 +69,7 @@ def _document(body: bytes) -> dict[str, Any]:
     # UTF-8 may be cut in the middle by the switch's buffers: keep what is readable.
     try:
         document = msgspec.json.decode(content.decode("utf-8", "replace"))
+        refuse_repeated_names(content, document)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable(f"The body is not JSON: {error}.") from None
     if not isinstance(document, dict) or not isinstance(document.get("variables"), dict):
@@ -69,7 +78,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _base64(content: bytes) -> bytes:
-    restored = unquote_to_bytes(content).replace(b" ", b"+")
+    restored = unquote_to_bytes(content).replace(b" ", b"+").translate(URL_SAFE, b"\r\n").rstrip(b"=")
     try:
         return base64.b64decode(restored + b"=" * (-len(restored) % 4), validate=True)
     except binascii.Error:
@@ -102,9 +111,14 @@ def _record(
     start, answer, end = (_instant(variables, f"{name}_uepoch") for name in ("start", "answer", "end"))
     if start is None:
         raise Unreadable("start_uepoch is missing or 0; the call's time cannot be known.")
+    talk_ms = _talk_ms(variables) if answer else None
     if end is None or end < start:
-        end = max(start, answer or start)
-        flags.append("clamped_end")  # hung up before it was ever up: the switch writes a negative duration
+        # Hung up before it was ever up, and the switch writes a negative duration; or it never learnt of the end.
+        end = later(max(start, answer or start), timedelta(milliseconds=min(talk_ms or 0, LONGEST_MS)))
+        flags.append("clamped_end")
+    if answer is not None and not start <= answer <= end:
+        answer = min(max(answer, start), end)  # the clock was set in between
+        flags.append("clamped_answer")
     call_id = variables.get("uuid") or uuid
     if not call_id:
         raise Unreadable("Neither the document nor the address names the call's uuid.")
@@ -119,9 +133,9 @@ def _record(
         "started_at": start,
         "answered_at": answer,
         "ended_at": end,
-        "talk_ms": _talk_ms(variables) if answer else None,
+        "talk_ms": talk_ms,
         "reported_seconds": _whole(variables, "billsec") if answer else None,
-        "hangup_cause": variables.get("hangup_cause", ""),
+        "hangup_cause": variables.get("hangup_cause") or variables.get("hangup_cause_q850", ""),
         "transferred_at": _instant(variables, "hd_transferred_uepoch"),
         "agent_ms": _whole(variables, "hd_agent_ms") or 0,
         "modules": [module for module in variables.get("hd_modules", "").split(",") if module],
@@ -134,8 +148,8 @@ def _record(
 def _parties(document: dict[str, Any], variables: Variables) -> tuple[str, str]:
     """Return caller and callee; for calls the switch originates it shows the called party as the caller."""
     profile = next(iter(_profiles(document)), {})
-    callee = (
-        _text(profile, "destination_number") or variables.get("destination_number") or variables.get("sip_req_user", "")
+    callee = _text(profile, "destination_number") or _first(
+        variables, "destination_number", "sip_req_user", "sip_to_user"
     )
     shown = _text(profile, "caller_id_number") or variables.get("caller_id_number", "")
     flipped = variables.get("channel_cid_flipped") == "yes" or (shown and shown == callee)
@@ -161,7 +175,7 @@ def _profiles(document: dict[str, Any]) -> list[dict[str, Any]]:
 def _direction(document: dict[str, Any], variables: Variables) -> str:
     channel = document.get("channel_data")
     named = variables.get("direction") or (_text(channel, "direction") if isinstance(channel, dict) else "")
-    return "outbound" if named == "outbound" else "inbound"
+    return "outbound" if named.lower() == "outbound" else "inbound"
 
 
 def _labels(
@@ -194,6 +208,10 @@ def _talk_ms(variables: Variables) -> int | None:
         return (micros + 500) // 1000
     millis = _whole(variables, "billmsec")
     return millis if millis is not None else _whole(variables, "billsec", 1000)
+
+
+def _first(variables: Variables, *names: str) -> str:
+    return next((variables[name] for name in names if variables.get(name)), "")
 
 
 def _whole(variables: Variables, name: str, factor: int = 1) -> int | None:

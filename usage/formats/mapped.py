@@ -15,6 +15,7 @@ from usage.formats import clocks
 from usage.formats.mappings import DURATIONS, INSTANTS, MILLISECONDS, TEXTS, mapping_of
 from usage.formats.native import KEPT_BYTES, UNREADABLE, fault_of, refuse_too_many
 from usage.formats.record import CallRecord, Decoded, Fault, Unfit
+from usage.formats.repeats import refuse_repeated_names
 from usage.formats.rules import SourceRules
 from usage.formats.table import read_rows
 
@@ -28,20 +29,25 @@ def decode(body: bytes, content_type: str, rules: SourceRules) -> list[Decoded]:
     """Read whatever the sender posts; a body that cannot be parsed is one fault that keeps it as it came."""
     mapping = mapping_of(rules)
     try:
-        documents = _documents(body, content_type, str(mapping.get("records", "")))
+        document = _document(body, content_type)
     except Unfit as unfit:
         return [Decoded(raw=body[:KEPT_BYTES], fault=unfit.fault)]
+    if _skipped(document, mapping):
+        return []  # what tells a call from other news may stand around the records
+    documents = _listed(document, str(mapping.get("records", "")))
     refuse_too_many(len(documents))
     zone = str(mapping.get("zone") or rules.zone)
     return [_decode_one(document, mapping, zone) for document in documents if not _skipped(document, mapping)]
 
 
-def _documents(body: bytes, content_type: str, path: str) -> list[Any]:
+def _document(body: bytes, content_type: str) -> Any:
     """Tell JSON, NDJSON, a form and a table with a header apart by their look, and the form by its type."""
     content = body.removeprefix(b"\xef\xbb\xbf").strip()
     if content[:1] in {b"{", b"["}:
         try:
-            return _listed(msgspec.json.decode(content.decode("utf-8", "replace")), path)
+            document = msgspec.json.decode(content.decode("utf-8", "replace"))
+            refuse_repeated_names(content, document)
+            return document
         except UNREADABLE as error:
             try:
                 return [msgspec.json.decode(line) for line in content.split(b"\n") if line.strip()]
@@ -49,7 +55,7 @@ def _documents(body: bytes, content_type: str, path: str) -> list[Any]:
                 raise Unfit("unreadable", f"The body is not JSON: {error}.") from None
     if "form-urlencoded" in content_type:
         try:
-            return [dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1000))]
+            return dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1000))
         except ValueError:
             raise Unfit("unreadable", "The form has more than 1,000 fields.") from None
     rows = read_rows(content)
@@ -61,8 +67,8 @@ def _documents(body: bytes, content_type: str, path: str) -> list[Any]:
 
 def _listed(document: Any, path: str) -> list[Any]:
     found = find(document, path) if path else document
-    if found is None:
-        found = document  # one record of a list, as quarantine keeps it
+    if not isinstance(found, dict | list):
+        found = document  # one record of a list, as quarantine keeps it; or a form that has such a field
     return found if isinstance(found, list) else [found]
 
 
@@ -97,8 +103,15 @@ def _decode_one(document: Any, mapping: Mapped, zone: str) -> Decoded:
 
 
 def _skipped(document: Any, mapping: Mapped) -> bool:
-    rule = mapping.get("skip") or {}
-    return bool(rule) and isinstance(document, dict) and _value(document, rule) in rule.get("in", ())
+    """Tell whether a document is no call: acknowledged, and not stored."""
+    rules = mapping.get("skip") or []
+    if not isinstance(document, dict):
+        return False
+    for rule in rules if isinstance(rules, list) else [rules]:
+        value = _value(document, rule)
+        if value in rule.get("in", ()) or (rule.get("present") and value):
+            return True
+    return False
 
 
 def _fields_of(document: Mapped, mapping: Mapped, zone: str) -> tuple[dict[str, Any], list[str]]:
@@ -134,7 +147,7 @@ def _timed(
     if not answered:
         answer, talk = None, None
     elif answer is None:
-        answer = max(start, end - _span(talk))
+        answer = max(start, clocks.later(end, -_span(talk)))
     if answer is not None and answer < start <= end:
         start, flags = answer, ["start_after_answer"]
     fields: dict[str, Any] = {"started_at": start, "answered_at": answer, "ended_at": end}
@@ -148,11 +161,12 @@ def _start_and_end(times: Mapping[str, datetime | None], spans: Mapping[str, int
     start, answer, end = (times.get(name) for name in INSTANTS[:3])
     talk, duration = spans.get("talk"), spans.get("duration")
     if start is None:
-        start = answer or (end - _span(talk if duration is None else duration) if end else None)
+        start = answer or (clocks.later(end, -_span(talk if duration is None else duration)) if end else None)
     if start is None:
         raise Unfit("no_start", "The record says no time; the mapping must name one.", "/started_at")
     if end is None:
-        end = start + _span(duration) if duration is not None else (answer or start) + _span(talk)
+        whole = duration is not None
+        end = clocks.later(start if whole else answer or start, _span(duration if whole else talk))
     return start, end
 
 
@@ -162,9 +176,9 @@ def _span(milliseconds: int | None) -> timedelta:
 
 def _is_answered(document: Mapped, mapping: Mapped) -> bool | None:
     rule = mapping.get("answered")
-    if not rule:
-        return None
-    value = _value(document, rule)
+    value = _value(document, rule) if rule else ""
+    if not rule or not value:
+        return None  # who says nothing leaves it to the times
     if "above" in rule:
         found = SECONDS.match(value)
         return bool(found) and Decimal(found[1]) > Decimal(str(rule["above"])) if found else False

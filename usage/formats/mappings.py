@@ -3,7 +3,8 @@
 A mapping, over a preset or alone (docs/api.md has examples):
 
 ``records``   path to the list of records, "" when the body is the record or a list of them
-``skip``      {"path", "in"}: records that are no calls yet (a ringing event), acknowledged and not stored
+``skip``      {"path", "in"} or {"path", "present"}, or a list of them: bodies and records that are no calls (a ringing
+              event, a recording), acknowledged and not stored
 ``answered``  {"path", "in"} or {"path", "above"}: who says that somebody answered; absent, answered_at says it
 ``zone``      zone of local times; absent, the source's
 ``fields``    field → rule; a rule is a path, or {"path", "as", "unit", "values", "otherwise", "negate", "constant"}
@@ -61,10 +62,19 @@ def _faults(mapping: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "/zone", unfit.fault.detail
     for group in ("fields", "labels", "counters"):
         yield from _faults_of_group(group, mapping.get(group, {}))
-    for name in {"skip", "answered"} & mapping.keys():
-        rule = mapping[name]
-        if not isinstance(rule, dict) or not isinstance(rule.get("in", []), list) or not {"in", "above"} & rule.keys():
+    skip = mapping.get("skip", [])
+    for name, rules in {
+        "skip": skip if isinstance(skip, list) else [skip],
+        "answered": [mapping.get("answered")],
+    }.items():
+        if name in mapping and not all(_decides(rule) for rule in rules):
             yield f"/{name}", 'Write {"path": …, "in": [ … ]}.'
+
+
+def _decides(rule: Any) -> bool:
+    if not isinstance(rule, dict) or not isinstance(rule.get("path"), str | list):
+        return False
+    return isinstance(rule.get("in", []), list) and bool({"in", "above", "present"} & rule.keys())
 
 
 def _faults_of_group(group: str, rules: Any) -> Iterator[tuple[str, str]]:

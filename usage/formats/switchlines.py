@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from usage.formats.clocks import EPOCH, in_zone, local_time, zone_of
+from usage.formats.clocks import EPOCH, in_zone, later, local_time, zone_of
 from usage.formats.native import KEPT_BYTES, fault_of, refuse_too_many
 from usage.formats.record import CallRecord, Decoded, Unfit
 from usage.formats.rules import SourceRules
@@ -24,6 +24,8 @@ from usage.formats.table import MAX_CELL, whole_number
 START = 9  # Master.csv's column of the start; cdr_csv has it elsewhere
 UNIQUEID = re.compile(r"(?:[^\s,]*-)?(\d{9,10})\.\d+\Z", re.ASCII)
 UNANSWERED = {"NO ANSWER", "BUSY", "FAILED", "CONGESTION"}
+NEVER = "0000-00-00"
+SQL = re.compile(r"INSERT INTO \S+ VALUES ?\((.*)\);?\s*\Z", re.IGNORECASE)  # mod_cdr_csv's template "sql"
 INBOUND = re.compile(r"inbound|incoming|from-(trunk|pstn|did|external)", re.IGNORECASE)
 # Offsets from UTC that zones have: whole hours, and these (in minutes).
 ODD_OFFSETS = (-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 645, 765, 825)
@@ -41,10 +43,14 @@ def _cells(line: str) -> list[str]:
     """Split one line. A switch writes a record a line: a quote left open is a line cut short, not the next one's too."""
     if line.count('"') % 2 or len(line) > MAX_CELL:
         return []
+    statement = SQL.match(line)
+    line = statement[1] if statement else line
+    quote = "'" if statement and line.startswith("'") else '"'
     try:
-        return [cell.strip() for cell in next(csv.reader([line]), [])]
+        cells = next(csv.reader([line], quotechar=quote, skipinitialspace=bool(statement)), [])
     except csv.Error:
         return []
+    return ["" if cell.startswith(NEVER) else cell.strip() for cell in cells]
 
 
 def _decode_row(row: Sequence[str], line: str, rules: SourceRules) -> Decoded:
@@ -173,9 +179,11 @@ def _instant(text: str, offset: timedelta | None, zone: str) -> datetime | None:
     if not text:
         return None
     wall = _wall(text)
-    if wall.year < 1970:
-        return None
-    return in_zone(wall, zone) if offset is None else EPOCH + (wall - datetime(1970, 1, 1)) - offset  # noqa: DTZ001 - wall clocks
+    if wall.year <= 1970:
+        return None  # the epoch itself, in whatever zone: never
+    if offset is None:
+        return in_zone(wall, zone)
+    return later(EPOCH + (wall - datetime(1970, 1, 1)), -offset)  # noqa: DTZ001 - wall clocks
 
 
 def _number_of(caller_id: str) -> str:
@@ -220,15 +228,15 @@ def _times(
     if min(seconds.values()) < 0:
         flags.append("clamped_duration")
     if end is None or end < start:
-        end = start + timedelta(seconds=min(duration, 7 * 86_400))
+        end = later(start, timedelta(seconds=min(duration, 7 * 86_400)))
         flags.append("clamped_end")
     unanswered = disposition in UNANSWERED
     if unanswered and talk:
         flags.append("disposition_differs_from_talk")
     if answer is None and talk and not unanswered:
-        answer = max(start, end - timedelta(seconds=min(talk, 7 * 86_400)))
-    if answer is not None:
-        answer = min(max(answer, start), end)
+        answer = max(start, later(end, -timedelta(seconds=min(talk, 7 * 86_400))))
+    if answer is not None and not start <= answer <= end:  # across the hour that a clock shows twice
+        answer = max(start, later(end, -timedelta(seconds=min(talk, 7 * 86_400))))
     fields: dict[str, Any] = {"started_at": start, "answered_at": answer, "ended_at": end, "reported_seconds": talk}
     return fields | ({"talk_ms": talk * 1000} if answer is not None else {}), flags
 

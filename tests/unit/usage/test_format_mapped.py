@@ -101,6 +101,8 @@ def test_a_table_with_a_header_and_lines_of_json_are_read_by_the_same_mapping():
         ({"fields": {"started_at": {"path": "x", "as": "fortnights"}}}, "/fields/started_at"),
         ({"fields": {"talk": {"path": "x", "unit": "h"}}}, "/fields/talk"),
         ({"skip": ["x"]}, "/skip"),
+        ({"skip": [{"path": "x"}]}, "/skip"),
+        ({"answered": []}, "/answered"),
     ],
 )
 def test_a_wrong_mapping_is_refused_where_it_is_wrong(mapping, pointer):
