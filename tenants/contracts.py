@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min, Q
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period
-from billing.rating.terms import Agreement, Terms, terms_from_versions
+from billing.rating.form import read
+from billing.rating.terms import Agreement, Beside, Select, Terms, terms_from_versions
 from tenants.models import Contract, ContractEvent, ContractVersion, ReadableJSON, Tenant
 
 
@@ -148,12 +151,26 @@ def terms_for(contract: Contract, period: Period) -> Terms:
             _("Contract %(code)s has no signed version in force in %(period)s.")
             % {"code": contract.code, "period": period.label},
         )
-    return terms_from_versions(
+    terms = terms_from_versions(
         period,
         contract.tenant.zone,
         [(str(version.number), version.starts_on, version.agreement) for version in versions],
         ends_on=contract.ends_on,
     )
+    if contract.takes_rest:
+        return replace(terms, beside=tuple(_beside(contract, period)))
+    return replace(terms, scope=read(Select, contract.scope))
+
+
+def _beside(contract: Contract, period: Period) -> Iterator[Beside]:
+    """List what the tenant's contracts for certain calls take from the one that takes the rest."""
+    scoped = Contract.objects.filter(tenant_id=contract.tenant_id).exclude(scope={}).exclude(pk=contract.pk)
+    first_on = Min("versions__starts_on", filter=Q(versions__signed_at__isnull=False))
+    for other in scoped.annotate(first_on=first_on).filter(first_on__lt=period.ends_on).order_by("pk"):
+        starts_on = max(other.first_on, period.starts_on)
+        ends_on = min(other.ends_on or date.max, period.ends_on)
+        if starts_on < ends_on:
+            yield Beside(read(Select, other.scope), starts_on, ends_on)
 
 
 def _sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> None:

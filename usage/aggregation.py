@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Literal
 
 from billing.periods import Period
 from billing.rating.counting import meters
-from billing.rating.terms import Terms
+from billing.rating.terms import Beside, Terms
 from billing.rating.totals import Event, Row, Totals, Uncovered
 from tenants.contracts import NotInForce, terms_for
 from tenants.levels import measured_in
@@ -42,10 +42,18 @@ SELECT count(*) FROM ((TABLE kept EXCEPT ALL TABLE again) UNION ALL (TABLE again
 """
 
 
-def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[Period] = ()) -> None:
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The days on which no contract takes the rest, and what those for certain calls take all the same."""
+
+    days: tuple[Period, ...]
+    taken: tuple[Beside, ...]
+
+
+def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None = None) -> None:
     """Count one contract's month from the calls and replace its totals, in one transaction.
 
-    ``terms`` say what to count; answered calls in the ``gaps``, days no contract of the tenant rules, are uncovered.
+    ``terms`` say what to count; answered calls in the ``gaps``, which no contract of the tenant takes, are uncovered.
     Calls that were late for the month (it was frozen) are left out.
     """
     period = terms.period.starts_on
@@ -65,12 +73,12 @@ def _prepare(cursor: Any) -> None:
     cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
 
 
-def _fill(cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Sequence[Period]) -> None:
+def _fill(cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None) -> None:
     for segment in terms.segments:
         for statement in counting_statements(tenant_id, contract_id, terms, segment):
             cursor.execute(statement)
-    for gap in gaps:
-        cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap))
+    for gap in gaps.days if gaps else ():
+        cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
 
 
 def differing_totals(contract: Contract, month: Period) -> int:
@@ -167,13 +175,19 @@ def _count(tenant: Tenant, month: Period, now: datetime) -> None:
         raise
 
 
-def _plan(tenant: Tenant, month: Period) -> Iterator[tuple[int, Terms, Sequence[Period]]]:
-    """List contract, terms and the ungoverned days to count with it: with the first, so that they are shown once."""
+def _plan(tenant: Tenant, month: Period) -> Iterator[tuple[int, Terms, Gaps | None]]:
+    """List contract, terms and the gaps to count with it: with the first, so that they are shown once."""
     agreed = _terms_in_force(tenant, month)
-    gaps: Sequence[Period] = ungoverned_days(month, [terms for _, terms in agreed])
+    taken = [
+        Beside(terms.scope, terms.segments[0].starts_on, terms.segments[-1].ends_on)
+        for _, terms in agreed
+        if terms.scope is not None
+    ]
+    days = ungoverned_days(month, [terms for _, terms in agreed if terms.scope is None])
+    gaps: Gaps | None = Gaps(tuple(days), tuple(taken))
     for contract_id, terms in agreed:
         yield contract_id, terms, gaps
-        gaps = ()
+        gaps = None
 
 
 def mark_newly_agreed(now: datetime) -> int:
@@ -237,7 +251,7 @@ def _terms_in_force(tenant: Tenant, month: Period) -> list[tuple[int, Terms]]:
 
 
 def ungoverned_days(month: Period, agreed: Sequence[Terms]) -> list[Period]:
-    """List the stretches of a month that no contract rules."""
+    """List the stretches of a month that none of the contracts rules."""
     ruled = sorted((segment.starts_on, segment.ends_on) for terms in agreed for segment in terms.segments)
     gaps, day = [], month.starts_on
     for starts_on, ends_on in [*ruled, (month.ends_on, month.ends_on)]:

@@ -5,14 +5,14 @@ The conditions come from ``usage.selectors``, which also says which calls stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from psycopg.sql import SQL, Composable, Literal
+from psycopg.sql import SQL, Composable, Composed, Literal
 
 from billing.errors import Refused
 from billing.periods import Period, midnight
 from billing.rating.counting import Taking, meters
-from billing.rating.terms import Segment, Select, Terms
+from billing.rating.terms import Beside, Segment, Select, Terms
 from usage import selectors
 
 
@@ -48,17 +48,20 @@ def counting_statements(tenant_id: int, contract_id: int, terms: Terms, segment:
             yield _talk_or_calls(head, meter, takings, calls, terms.zone, segment)
 
 
-def count_ungoverned(tenant_id: int, contract_id: int, terms: Terms, gap: Period) -> Composable:
-    """Count the answered calls of days that no contract rules."""
+def count_ungoverned(
+    tenant_id: int, contract_id: int, terms: Terms, gap: Period, taken: Sequence[Beside]
+) -> Composable:
+    """Count the answered calls of days on which no contract takes the rest, and that none of those for certain calls takes."""
     return _INTO + SQL(
         "SELECT {}, {}, {}::date, '', 'talk', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]' {} "
-        "AND answered_at IS NOT NULL GROUP BY day"
+        "AND answered_at IS NOT NULL AND {} GROUP BY day"
     ).format(
         Literal(tenant_id),
         Literal(contract_id),
         Literal(terms.period.starts_on),
         selectors.local_day(terms.zone),
-        calls_of(tenant_id, terms, gap),
+        _calls_on(tenant_id, terms, gap),
+        selectors.all_of([selectors.not_taken(each, terms) for each in taken]),
     )
 
 
@@ -70,7 +73,13 @@ def _seen_by_none(head: Composable, left_over: Composable, calls: Composable, zo
 
 
 def calls_of(tenant_id: int, terms: Terms, segment: Segment | Period) -> Composable:
-    """Give FROM and WHERE for the calls of a segment: legs that count, neither late nor voided, on the tenant's days."""
+    """Give FROM and WHERE for a contract's calls of a segment: legs that count, neither late nor voided, in its scope."""
+    return _calls_on(tenant_id, terms, segment) + SQL("").join(
+        SQL(" AND {}").format(each) for each in selectors.in_scope(terms)
+    )
+
+
+def _calls_on(tenant_id: int, terms: Terms, segment: Segment | Period) -> Composed:
     return SQL(
         "FROM usage_call WHERE tenant_id = {} AND period = {}::date AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && '{{late,voided}}' "
         "AND started_at >= {}::timestamptz AND started_at < {}::timestamptz"

@@ -13,9 +13,10 @@ from functools import reduce
 
 from psycopg.sql import SQL, Composable, Composed, Literal
 
+from billing.periods import midnight
 from billing.rating.bands import minutes_of
 from billing.rating.counting import Taking
-from billing.rating.terms import Agreement, Band, BandRule, Calendar, DurationRule, Select
+from billing.rating.terms import Agreement, Band, BandRule, Beside, Calendar, DurationRule, Select, Terms
 
 TRUE = SQL("TRUE")
 PLAIN_COLUMNS = {"direction": SQL("direction"), "region": SQL("region"), "robot": SQL("robot"), "line": SQL("line"),
@@ -127,6 +128,21 @@ def selected(select: Select, agreement: Agreement, zone: str) -> list[Composable
     for label, values in (select.labels or {}).items():
         conditions.append(SQL("labels ->> {} = ANY({})").format(Literal(label), Literal(list(values))))
     return conditions
+
+
+def in_scope(terms: Terms) -> list[Composable]:
+    """Give the conditions under which a call is the contract's: in its scope, and not in that of one that goes before."""
+    own = selected(terms.scope, terms.segments[0].agreement, terms.zone) if terms.scope else []
+    return [*own, *(not_taken(each, terms) for each in terms.beside)]
+
+
+def not_taken(other: Beside, terms: Terms) -> Composable:
+    """Give the condition under which a call is not that of another contract."""
+    days = SQL("started_at >= {}::timestamptz AND started_at < {}::timestamptz").format(
+        Literal(midnight(other.starts_on, terms.zone)), Literal(midnight(other.ends_on, terms.zone))
+    )
+    theirs = all_of([days, *selected(other.select, terms.segments[0].agreement, terms.zone)])
+    return SQL("NOT COALESCE({}, FALSE)").format(theirs)
 
 
 def _among(column: str, values: Sequence[str]) -> Composable:

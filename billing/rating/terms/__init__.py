@@ -4,6 +4,7 @@ from billing.rating.refusals import InvalidTerms
 from billing.rating.terms.adjusting import Cap, Commitment, Discount, Factor, FactorStep
 from billing.rating.terms.agreement import (
     Agreement,
+    Beside,
     Segment,
     Tax,
     Terms,
@@ -54,6 +55,7 @@ __all__ = [
     "Agreement",
     "Band",
     "BandRule",
+    "Beside",
     "Block",
     "Calendar",
     "CallsClause",

@@ -17,7 +17,7 @@ from billing.rating.refusals import InvalidTerms
 from billing.rating.terms.adjusting import Cap, Commitment, Discount, Factor
 from billing.rating.terms.clauses import Clause, ClauseHead
 from billing.rating.terms.policies import Policies
-from billing.rating.terms.selecting import Band, Calendar
+from billing.rating.terms.selecting import Band, Calendar, Select
 
 FORM = 1
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
@@ -91,9 +91,21 @@ class Segment:
         return (self.ends_on - self.starts_on).days
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The calls that another contract of the tenant takes on the days it is in force, ``ends_on`` exclusive."""
+
+    select: Select
+    starts_on: date
+    ends_on: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What one contract says about one month: the versions in force, in order, without the parties.
+
+    ``scope`` names the calls the contract is for, when not all; ``beside`` those that others take before it. Which calls
+    are counted goes by both; what is rated goes by the clauses alone.
 
     ``contract_starts_on`` anchors ramps, quarters and yearly commitments (the first segment when absent);
     ``contract_ends_on`` is exclusive.
@@ -104,6 +116,8 @@ class Terms:
     segments: tuple[Segment, ...]
     contract_starts_on: date | None = None
     contract_ends_on: date | None = None
+    scope: Select | None = None
+    beside: tuple[Beside, ...] = ()
     version: int = FORM
 
     def __post_init__(self) -> None:
