@@ -12,11 +12,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
+from billing.periods import Period
+from billing.rating.bill import Bill
 from invoices.models import Delivery, Invoice, NumberSeries, StoredFile
 from invoices.numbering import take_number
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
+from tenants.contracts import entered_since, freeze_contract
 from tenants.models import Tenant
+from tenants.packages import settle_packages
 from usage.freezing import freeze
 
 
@@ -29,7 +33,8 @@ class CannotIssue(Refused):
 def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
     """Issue a draft: freeze the month, take the number, fix the document, owe the mails. All or nothing.
 
-    Raises CannotIssue when it is no draft, when usage is uncovered, or when calls came since it was drafted.
+    Raises CannotIssue when it is no draft, when usage is uncovered, or when calls came or something was agreed or
+    entered since it was drafted; CannotPost when a package it draws from was drawn since.
     """
     with transaction.atomic(durable=True):
         draft = Invoice.objects.select_related("tenant", "seller").get(pk=invoice_id)
@@ -40,6 +45,11 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         if draft.blocked:
             raise CannotIssue(
                 "uncovered_usage", _("Some calls are taken by no clause; amend the contract and draft again.")
+            )
+        if entered_since(draft.contract, draft.drafted_at, before=draft.period_ends_on):
+            raise CannotIssue(
+                "stale_draft",
+                _("Something was agreed or entered after this draft was computed; draft it again and review it."),
             )
         if not freeze(draft.tenant_id, draft.period_starts_on, drafted_at=draft.drafted_at, now=now):
             raise CannotIssue(
@@ -56,8 +66,16 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
             "due_on": draft.due_on.isoformat(),
         }
         draft.save()
+        freeze_contract(draft.contract_id, draft.period_ends_on)
+        _settle_packages(draft, now)
         _owe_mails(draft, now)
     return draft
+
+
+def _settle_packages(invoice: Invoice, now: datetime) -> None:
+    period = Period(invoice.period_starts_on, invoice.period_ends_on)
+    balances = Bill.from_json(invoice.document["bill"]).balances
+    settle_packages(invoice.contract, period, balances, invoice=f"invoice {invoice.pk}", by=invoice.issued_by, now=now)
 
 
 def _owe_mails(invoice: Invoice, now: datetime) -> None:

@@ -9,7 +9,7 @@ from tenants.models import Seller
 
 
 def take_number(seller: Seller, kind: str, year: int) -> str:
-    """Take the next number of a seller's series of a year, such as ``HD-2026-000123``.
+    """Take the next number of a seller's series of a year, in the seller's pattern, such as ``HD-2026-000123``.
 
     Must run inside the issuing transaction: a rollback gives the number back, and the row's lock makes the order of
     numbers the order of issue.
@@ -23,4 +23,4 @@ def take_number(seller: Seller, kind: str, year: int) -> str:
             [seller.pk, kind, year],
         )
         number = cursor.fetchone()[0]
-    return f"{seller.code.upper()}-{year}-{number:06d}"
+    return seller.number_pattern.format(seller=seller.code.upper(), year=year, number=number)

@@ -110,6 +110,20 @@ def reopen_contract(contract_id: int, since: date) -> None:
     Contract.objects.filter(pk=contract_id, frozen_until__gt=since).update(frozen_until=since)
 
 
+def entered_since(contract: Contract, instant: datetime, *, before: date) -> bool:
+    """Tell whether anything that holds on days before a day was agreed or entered after an instant.
+
+    A draft computed at that instant would not know it: an act on the contract, a subscription, a level, a purchase.
+    """
+    late = {"at__gt": instant}
+    return (
+        contract.events.filter(Q(effective_on__lt=before) | Q(effective_on=None), **late).exists()
+        or contract.subscriptions.filter(on__lt=before, **late).exists()
+        or contract.measurements.filter(period_starts_on__lt=before, **late).exists()
+        or contract.packages.filter(bought_on__lt=before, **late).exists()
+    )
+
+
 def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False) -> None:
     """Refuse a day in a month that is invoiced, for this contract or (``of_all``) for any of the tenant's.
 

@@ -19,6 +19,7 @@ from billing.rating.totals import Balance
 from tenants.contracts import refuse_frozen, signed_versions
 from tenants.models import Contract, Movement, PackagePurchase, Posting
 
+ROUNDING = Decimal("1e-7")  # a bill shows quantities to eight places
 ACCOUNT_OF = {Posting.BOUGHT: Movement.BOUGHT, Posting.DRAWN: Movement.DRAWN, Posting.EXPIRED: Movement.EXPIRED}
 
 
@@ -106,31 +107,25 @@ def settle_packages(
     waiting = _open_in(contract, period)
     last = period.ends_on - timedelta(days=1)
     for after in left:
-        held = after.drawn + after.remaining + after.expired
         found = next((pair for pair in waiting if _is(pair[0], after)), None)
         if found is not None:
             waiting.remove(found)
-        purchase, before = found or (_grant(contract, after, held, invoice, by, now), held)
-        drawn = before - after.remaining - after.expired
-        if purchase is None:
-            continue
-        if abs(drawn - after.drawn) > Decimal("1e-7") or balance_of(purchase) != before:
-            raise CannotPost(
-                "balance_moved",
-                _("The balance of %(package)s changed since the draft; draft the month again.")
-                % {"package": after.package},
-            )
-        _post(purchase, Posting.DRAWN, -drawn, on=last, reference=invoice, by=by, now=now)
-        _post(purchase, Posting.EXPIRED, -after.expired, on=last, reference=invoice, by=by, now=now)
+        purchase, before = found or _grant(contract, period, after, invoice, by, now)
+        if purchase is not None:
+            drawn = before - after.remaining - after.expired
+            _post(purchase, Posting.DRAWN, -drawn, on=last, reference=invoice, by=by, now=now)
+            _post(purchase, Posting.EXPIRED, -after.expired, on=last, reference=invoice, by=by, now=now)
+            if abs(drawn - after.drawn) > ROUNDING or balance_of(purchase) < 0:
+                raise _moved(after)
 
 
-def reverse_packages(invoice: str, *, by: str, now: datetime) -> None:
+def reverse_packages(contract: Contract, *, invoice: str, by: str, now: datetime) -> None:
     """Take back what an invoice drew and let expire, once: the invoice is void. To be called in its transaction."""
-    for posting in (
-        Posting.objects.select_for_update().filter(reference=invoice, reversed_by=None).exclude(kind=Posting.REVERSED)
-    ):
+    Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
+    posted = Posting.objects.filter(purchase__contract=contract, reference=invoice, reversed_by=None)
+    for posting in posted.exclude(kind=Posting.REVERSED):
         back = Posting.objects.create(
-            purchase=posting.purchase, kind=Posting.REVERSED, reverses=posting, reference=invoice, on=posting.on,
+            purchase_id=posting.purchase_id, kind=Posting.REVERSED, reverses=posting, reference=invoice, on=posting.on,
             by=by, at=now,
         )  # fmt: skip
         Movement.objects.bulk_create(
@@ -141,9 +136,10 @@ def reverse_packages(invoice: str, *, by: str, now: datetime) -> None:
 def _open_in(contract: Contract | int, period: Period) -> list[tuple[PackagePurchase, Decimal]]:
     """List purchases usable in the month and not used up before it, with what was left, in order of purchase.
 
-    A purchase counts from the start; a draw-down counts for the month it was made for.
+    A purchase counts from the start, a draw-down for the month it was made for; what an invoice granted counts from
+    the month after, because the engine grants the month's own anew.
     """
-    counted = Q(postings__on__lt=period.starts_on) | Q(postings__kind=Posting.BOUGHT)
+    counted = Q(postings__on__lt=period.starts_on) | Q(postings__kind=Posting.BOUGHT, postings__reference="")
     on_balance = Q(postings__movements__account=Movement.BALANCE) & counted
     found = (
         PackagePurchase.objects.filter(contract=contract, bought_on__lt=period.ends_on)
@@ -161,17 +157,28 @@ def _is(bought: PackagePurchase, after: Left) -> bool:
 
 
 def _grant(
-    contract: Contract, after: Left, held: Decimal, invoice: str, by: str, now: datetime
-) -> PackagePurchase | None:
+    contract: Contract, period: Period, after: Left, invoice: str, by: str, now: datetime
+) -> tuple[PackagePurchase | None, Decimal]:
     """Enter what a monthly package granted, so that its rest can be carried over."""
+    held = after.drawn + after.remaining + after.expired
     if held <= 0:
-        return None
+        return None, held
+    bought = contract.packages.filter(package=after.package, bought_on=after.bought_on)
+    if after.bought_on not in period or bought.filter(postings__kind=Posting.BOUGHT, postings__reference="").exists():
+        raise _moved(after)
     purchase = PackagePurchase.objects.create(
         contract=contract, package=after.package, bought_on=after.bought_on, expires_on=after.expires_on,
         quantity=held, by=by, at=now, reason=invoice,
     )  # fmt: skip
     _post(purchase, Posting.BOUGHT, held, on=after.bought_on, reference=invoice, by=by, now=now)
-    return purchase
+    return purchase, held
+
+
+def _moved(after: Left) -> CannotPost:
+    return CannotPost(
+        "balance_moved",
+        _("The balance of %(package)s changed since the draft; draft the month again.") % {"package": after.package},
+    )
 
 
 def _post(

@@ -20,7 +20,7 @@ from tenants.taxids import validate_tax_id
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters, digits and hyphens, such as north-express."))
 LANGUAGES = [("zh", "中文"), ("en", "English")]
 CURRENCIES = [(code, code) for code in DECIMALS]
-NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{3,39}\Z")
+NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,39}\Z")
 LOGO_BYTES = 256 * 1024
 
 

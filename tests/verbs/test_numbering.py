@@ -49,3 +49,9 @@ def test_each_seller_kind_and_year_counts_for_itself(seller: Any) -> None:
             "HD-2027-000001",
             "HD-2026-000002",
         ]
+
+
+def test_a_number_is_written_in_the_sellers_pattern(seller: Any) -> None:
+    seller.number_pattern = "NX{year}-{number:04d}"
+    with transaction.atomic():
+        assert take_number(seller, NumberSeries.INVOICE, 2026) == "NX2026-0001"
