@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Q, Sum
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period, add_months
+from billing.rating.bill import BalanceAfter
 from billing.rating.terms import Agreement, PackageClause
 from billing.rating.totals import Balance
 from tenants.contracts import refuse_frozen, signed_versions
@@ -27,17 +27,6 @@ class CannotPost(Refused):
     """The movement must not be posted."""
 
     status = 409
-
-
-class Left(Protocol):
-    """What a bill says of one purchase at the end of its month (``billing.rating.bill.BalanceAfter``)."""
-
-    package: str
-    bought_on: date
-    drawn: Decimal
-    remaining: Decimal
-    expires_on: date | None
-    expired: Decimal
 
 
 def buy_package(
@@ -93,7 +82,7 @@ def balance_of(purchase: PackagePurchase) -> Decimal:
 
 
 def settle_packages(
-    contract: Contract, period: Period, left: Iterable[Left], *, invoice: str, by: str, now: datetime
+    contract: Contract, period: Period, left: Iterable[BalanceAfter], *, invoice: str, by: str, now: datetime
 ) -> None:
     """Post what the bill of a month drew from each purchase and what expired with the month; once per ``invoice``.
 
@@ -150,14 +139,14 @@ def _open_in(contract: Contract | int, period: Period) -> list[tuple[PackagePurc
     return [(bought, bought.left) for bought in found if bought.left > 0]
 
 
-def _is(bought: PackagePurchase, after: Left) -> bool:
+def _is(bought: PackagePurchase, after: BalanceAfter) -> bool:
     return (bought.package, bought.bought_on) == (after.package, after.bought_on) and (
         bought.expires_on in (None, after.expires_on)
     )
 
 
 def _grant(
-    contract: Contract, period: Period, after: Left, invoice: str, by: str, now: datetime
+    contract: Contract, period: Period, after: BalanceAfter, invoice: str, by: str, now: datetime
 ) -> tuple[PackagePurchase | None, Decimal]:
     """Enter what a monthly package granted, so that its rest can be carried over."""
     held = after.drawn + after.remaining + after.expired
@@ -174,7 +163,7 @@ def _grant(
     return purchase, held
 
 
-def _moved(after: Left) -> CannotPost:
+def _moved(after: BalanceAfter) -> CannotPost:
     return CannotPost(
         "balance_moved",
         _("The balance of %(package)s changed since the draft; draft the month again.") % {"package": after.package},
