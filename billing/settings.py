@@ -158,6 +158,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
     "continue closes": {"task": "invoices.tasks.continue_closes", "schedule": ENVIRONMENT.close_every_seconds},
+    "send due price notices": {"task": "tenants.tasks.send_due_notices", "schedule": 300.0},
 }
 
 # -- mail -------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from invoices.evidence import digest_of
 from invoices.models import Invoice, Line
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
+from tenants.noticing import changes_in
 from usage.aggregation import billed_seconds_by_day, count_now, days_of, totals_of
 
 FORMAT = "huadan-invoice/1"
@@ -127,6 +128,7 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
         "explanations": {line.key: _explained(line, bill.currency, names) for line in bill.lines},
         "evidence": digest_of(tenant.pk, terms),
         "previous": _previous(contract, terms.period),
+        "price_changes": changes_in(contract, terms.period),
         "usage_by_day": [
             {
                 "day": day.day.isoformat(),

@@ -175,6 +175,11 @@ _LABELS: dict[str, tuple[str, str]] = {
     "tier_first": ("{high} {unit}以内", "up to {high} {unit}"),
     "tier_between": ("{low} 至 {high} {unit}", "{low} to {high} {unit}"),
     "tier_above": ("{low} {unit}以上", "above {low} {unit}"),
+    "price_changes": ("价格变动", "Price changes"),
+    "price_change": (
+        "自 {day}起（第 {version} 版）：{name}，{what} {before} → {after}",
+        "From {day} (version {version}): {name}, {what} {before} → {after}",
+    ),
     "balance": (
         "{package}（{bought}购买）：本期抵扣 {drawn}，剩余 {left}",
         "{package}, bought on {bought}: {drawn} drawn down in this period, {left} left",

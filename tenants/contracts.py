@@ -16,6 +16,8 @@ from billing.periods import Period
 from billing.rating.form import read
 from billing.rating.terms import Agreement, Beside, Select, Terms, terms_from_versions
 from tenants.models import Contract, ContractEvent, ContractVersion, ReadableJSON, Tenant
+from tenants.noticing import owe_notices, refuse_without_notice
+from tenants.repricing import price_changes
 
 
 class NotInForce(Refused):
@@ -47,21 +49,30 @@ def sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> No
 
     Raises CannotSign when it is signed already, when it would take calls that another contract of the tenant takes,
     when it begins after the contract's end, or when its currency is not the tenant's; CannotChangePast when it begins
-    in an invoiced month; InvalidTerms when the engine cannot read the agreement.
+    in an invoiced month; NoticeNeeded when it raises prices without notice; InvalidTerms when the engine cannot read
+    the agreement.
     """
     with transaction.atomic(durable=True):
         _sign(version, by=by, reason=reason, now=now)
 
 
 def amend(
-    contract: Contract, agreement: dict[str, Any], *, starts_on: date, by: str, reason: str, now: datetime
+    contract: Contract,
+    agreement: dict[str, Any],
+    *,
+    starts_on: date,
+    by: str,
+    reason: str,
+    now: datetime,
+    notice_on: date | None = None,
 ) -> ContractVersion:
     """Sign other terms from a day on, as the contract's next version; return it. Raises what ``sign`` raises."""
     with transaction.atomic(durable=True):
         contract = _locked(contract)
         version = ContractVersion.objects.create(
-            contract=contract, number=next_number(contract), starts_on=starts_on, agreement=agreement, reason=reason
-        )
+            contract=contract, number=next_number(contract), starts_on=starts_on, agreement=agreement,
+            notice_on=notice_on, reason=reason,
+        )  # fmt: skip
         _sign(version, by=by, reason=reason, now=now)
     return version
 
@@ -201,10 +212,21 @@ def _sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> N
         )
     before = signed_versions(contract)
     _refuse_day(contract, version, before)
+    replaced = [each for each in before if each.starts_on < version.starts_on][-1:]
+    changes = price_changes(Agreement.from_json(replaced[0].agreement), agreement) if replaced else []
+    raised = [change for change in changes if change.raised]
+    if raised:
+        refuse_without_notice(version, raised, now)
     kind = ContractEvent.AMENDED if before else ContractEvent.SIGNED
-    changed = ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True)
-    changed.update(signed_at=now, signed_by=by, reason=reason or version.reason)
+    ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True).update(
+        signed_at=now,
+        signed_by=by,
+        reason=reason or version.reason,
+        changes=[change._asdict() for change in changes],
+    )
     version.refresh_from_db()
+    if raised:
+        owe_notices(version, now)
     ContractEvent.objects.create(
         contract=contract,
         kind=kind,

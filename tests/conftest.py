@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils.translation import override
 
 from tenants.contracts import sign
 from tenants.keys import _cache, make_key
@@ -52,6 +53,13 @@ def _no_calls_of_other_tests(request: pytest.FixtureRequest) -> None:
         cursor.execute("SELECT EXISTS (SELECT FROM usage_call)")
         if cursor.fetchone()[0]:
             cursor.execute("TRUNCATE usage_call")
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    """Read sentences in English, whatever the installation speaks."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture

@@ -91,5 +91,6 @@ class Document(TypedDict):
     explanations: dict[str, dict[str, str]]
     evidence: Evidence | None
     previous: NotRequired[Previous | None]
+    price_changes: NotRequired[list[dict[str, Any]]]
     usage_by_day: NotRequired[list[UsageDay]]
     summary: NotRequired[Summary | None]

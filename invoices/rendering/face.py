@@ -91,6 +91,7 @@ class Face:
     change: Change | None
     usage: list[tuple[str, str]]
     payment: list[tuple[str, str]]
+    price_changes: list[str]
     balances: list[str]
     uncovered: list[str]
     policies: list[str]
@@ -129,6 +130,7 @@ def face_of(document: Document, language: Language | None = None) -> Face:
         change=_change(lang, bill, document),
         usage=_usage(lang, document),
         payment=payment if kind == "invoice" else [],
+        price_changes=_price_changes(lang, document),
         balances=_balances(lang, bill),
         uncovered=_uncovered(lang, bill),
         policies=policies.sentences(lang, bill),
@@ -321,6 +323,23 @@ def _tax_of(lang: Language, bill: Bill, row: TaxRow) -> list[tuple[str, str]]:
     return [
         (wording.label(lang, "net_at", rate=rate) + other, wording.amount(str(row.net), bill.currency)),
         (wording.label(lang, tax, rate=rate) + other, wording.amount(str(row.tax), bill.currency)),
+    ]
+
+
+def _price_changes(lang: Language, document: Document) -> list[str]:
+    """Say which prices a version that began in the month changed."""
+    return [
+        wording.label(
+            lang,
+            "price_change",
+            day=wording.day(lang, change["from"]),
+            version=change["version"],
+            name=change["name"][lang],
+            what=change["label"][lang],
+            before=change["before"] or "–",
+            after=change["after"] or "–",
+        )
+        for change in document.get("price_changes", [])
     ]
 
 

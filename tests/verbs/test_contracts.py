@@ -27,7 +27,7 @@ from tenants.contracts import (
 from tenants.models import Contract, ContractEvent, ContractVersion, Tenant
 from tests.conftest import NOW, TALK
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 AGREEMENT = {"version": 1, "currency": "CNY", "clauses": [TALK]}
 OCTOBER = period_containing(date(2026, 10, 1))
 ACT = {"by": "li", "reason": "talked on the phone", "now": NOW}

@@ -23,7 +23,7 @@ from tenants.models import Contract, Movement, PackagePurchase, Posting
 from tenants.packages import CannotPost, balance_of, balances_in, buy_package, reverse_packages, settle_packages
 from tests.conftest import NOW, TALK, call_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 OCTOBER, NOVEMBER = period_containing(date(2026, 10, 1)), period_containing(date(2026, 11, 1))
 END = date(2026, 12, 3)  # of a purchase made on 3 October
 NAME = {"zh": "套餐", "en": "Package"}

@@ -23,7 +23,7 @@ from tenants.packages import buy_package
 from tenants.subscribing import CannotChange, change_subscription, held_in, held_on
 from tests.conftest import NOW, TALK, call_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 OCTOBER = period_containing(date(2026, 10, 1))
 
 

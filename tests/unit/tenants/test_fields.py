@@ -13,6 +13,8 @@ from tenants.models.agreements import validate_scope
 from tenants.models.parties import validate_logo, validate_number_pattern
 from tenants.taxids import validate_tax_id
 
+pytestmark = pytest.mark.usefixtures("in_english")
+
 
 @pytest.mark.parametrize(
     "text",

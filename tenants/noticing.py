@@ -1,0 +1,199 @@
+"""Notice of a price rise: needed before such a version is signed, owed to the tenant as mails, each sent at most once."""
+
+from __future__ import annotations
+
+import smtplib
+from datetime import date, datetime, timedelta
+from email.utils import formataddr, make_msgid
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.mail import EmailMessage, get_connection
+from django.db.models import F
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from billing.errors import Refused
+from billing.periods import Period, midnight
+from tenants.models import Contract, ContractVersion, PriceNotice
+from tenants.repricing import PriceChange
+from tenants.wording.labels import LABELS
+
+SENDING_TAKES = timedelta(minutes=5)
+RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)]
+
+
+class NoticeNeeded(Refused):
+    """The tenant must be told of the price rise, and early enough."""
+
+    status = 409
+
+
+def refuse_without_notice(version: ContractVersion, raised: list[PriceChange], now: datetime) -> None:
+    """Refuse a version that raises prices unless its notice date is today or later and early enough for the seller.
+
+    Raises NoticeNeeded, which names the prices, the last day for the notice and the first day the version may begin.
+    """
+    tenant = version.contract.tenant
+    days, today = timedelta(days=tenant.seller.notice_days), now.astimezone(ZoneInfo(tenant.zone)).date()
+    told = {"raised": ", ".join(dict.fromkeys(change.clause for change in raised)), "days": days.days}
+    told |= {"latest": version.starts_on - days, "first": max(version.notice_on or today, today) + days}
+    if version.starts_on < today + days:
+        raise NoticeNeeded(
+            "too_late_for_notice",
+            _(
+                "It raises %(raised)s, of which the tenant must be told %(days)s days before; begin on %(first)s or later."
+            )
+            % told,
+            pointer="/starts_on",
+        )
+    if version.notice_on is None or not today <= version.notice_on <= version.starts_on - days:
+        raise NoticeNeeded(
+            "notice_needed",
+            _("It raises %(raised)s; set the day of notice, from today to %(latest)s (%(days)s days before it begins).")
+            % told,
+            pointer="/notice_on",
+        )
+    if not tenant.contacts.filter(receives_invoices=True).exists():
+        raise NoticeNeeded(
+            "nobody_to_notify", _("It raises prices, and nobody would be told; add a contact who receives invoices.")
+        )
+
+
+def owe_notices(version: ContractVersion, now: datetime) -> None:
+    """Owe a mail to each contact who receives invoices, from the day of notice on. Part of the signing transaction."""
+    tenant = version.contract.tenant
+    domain = tenant.seller.email.rpartition("@")[2] or "localhost"
+    due_at = max(now, midnight(version.notice_on or version.starts_on, tenant.zone))
+    PriceNotice.objects.bulk_create(
+        PriceNotice(version=version, recipient=contact.email, message_id=make_msgid(domain=domain), due_at=due_at)
+        for contact in tenant.contacts.filter(receives_invoices=True).order_by("pk")
+    )
+
+
+def due_notices(now: datetime, limit: int) -> list[int]:
+    """List the notices to try now, the longest due first."""
+    due = PriceNotice.objects.filter(state=PriceNotice.QUEUED, due_at__lte=now).order_by("due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def give_up_interrupted_notices(now: datetime) -> int:
+    """Mark notices whose sender died while sending as unknown: the mail may have gone out, so it is not sent again."""
+    interrupted = PriceNotice.objects.filter(state=PriceNotice.SENDING, sending_until__lt=now)
+    return interrupted.update(state=PriceNotice.UNKNOWN, answer="The sender was interrupted while sending.")
+
+
+def send_notice(notice_id: int, now: datetime) -> str:
+    """Send one queued notice and record the mail server's answer; return the state it ends in.
+
+    Only one caller can claim it. A temporary no is tried again later with the same Message-ID, a final no has failed, a
+    connection lost while sending leaves it unknown.
+    """
+    claimed = PriceNotice.objects.filter(pk=notice_id, state=PriceNotice.QUEUED, due_at__lte=now)
+    if not claimed.update(state=PriceNotice.SENDING, sending_until=now + SENDING_TAKES, attempts=F("attempts") + 1):
+        return "not_due"
+    notice = PriceNotice.objects.select_related("version__contract__tenant__seller").get(pk=notice_id)
+    message, connection = _message(notice), get_connection()
+    try:
+        connection.open()
+    except (OSError, smtplib.SMTPException) as error:
+        return _try_again(notice, f"No connection: {error}", now)
+    try:
+        connection.send_messages([message])
+    except smtplib.SMTPResponseException as error:
+        return _refused(notice, error.smtp_code, error.smtp_error, now)
+    except smtplib.SMTPRecipientsRefused as error:
+        return _refused(notice, *next(iter(error.recipients.values())), now)
+    except (OSError, smtplib.SMTPException) as error:
+        return _settle(notice, PriceNotice.UNKNOWN, f"Connection lost while sending: {error}")
+    finally:
+        connection.close()
+    return _settle(notice, PriceNotice.SENT, "Accepted.", sent_at=now)
+
+
+def changes_in(contract: Contract, period: Period) -> list[dict[str, Any]]:
+    """List the prices that changed inside a month, as the invoice tells them: from which day, which version, what."""
+    versions = contract.versions.filter(
+        signed_at__isnull=False, starts_on__gte=period.starts_on, starts_on__lt=period.ends_on
+    )
+    return [
+        {"from": version.starts_on.isoformat(), "version": str(version.number), "label": _labels(change["what"])}
+        | change
+        for version in versions.order_by("starts_on")
+        for change in version.changes
+    ]
+
+
+def _message(notice: PriceNotice) -> EmailMessage:
+    """Write the notice in the tenant's language, as plain text."""
+    version = notice.version
+    tenant = version.contract.tenant
+    seller = tenant.seller
+    with override("zh-hans" if tenant.language == "zh" else "en"):
+        told = {
+            "seller": seller.sender_name or str(seller),
+            "tenant": str(tenant),
+            "contract": version.contract.code,
+            "day": _day(version.starts_on),
+            "number": version.number,
+        }
+        lines = [_line(change, tenant.language) for change in version.changes if change["raised"]]
+        subject = _("Contract %(contract)s: prices change on %(day)s") % told
+        body = "\n".join(
+            [
+                _("To %(tenant)s") % told,
+                "",
+                _("Version %(number)s of contract %(contract)s takes effect on %(day)s. These prices rise:") % told,
+                "",
+                *lines,
+                "",
+                _("Invoices from that day on name the change. Please reply to this mail with any question."),
+                "",
+                str(told["seller"]),
+            ]
+        )
+        return EmailMessage(
+            subject=subject,
+            body=body,
+            from_email=formataddr((str(told["seller"]), seller.email)),
+            to=[notice.recipient],
+            headers={"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"},
+        )
+
+
+def _line(change: dict[str, Any], language: str) -> str:
+    name, label = change["name"][language], _labels(change["what"])[language]
+    return f"- {name} ({label}): {change['before'] or '–'} → {change['after'] or '–'}"
+
+
+def _labels(what: str) -> dict[str, str]:
+    """Say in both languages which figure it is: the last step of the path to it."""
+    step = what.rpartition(".")[2]
+    labels = {}
+    for language, code in (("zh", "zh-hans"), ("en", "en")):
+        with override(code):
+            own = {"new": _("new charge"), "removed": _("no longer agreed"), "discount": _("discount")}
+            labels[language] = str(own.get(step) or LABELS.get(step, step))
+    return labels
+
+
+def _day(day: date) -> str:
+    return date_format(day, "DATE_FORMAT")
+
+
+def _refused(notice: PriceNotice, code: int, answer: bytes | str, now: datetime) -> str:
+    text = f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
+    return _try_again(notice, text, now) if 400 <= code < 500 else _settle(notice, PriceNotice.FAILED, text)
+
+
+def _try_again(notice: PriceNotice, answer: str, now: datetime) -> str:
+    if notice.attempts > len(RETRY_AFTER):
+        return _settle(notice, PriceNotice.FAILED, f"Given up after {notice.attempts} tries. {answer}")
+    return _settle(notice, PriceNotice.QUEUED, answer, due_at=now + RETRY_AFTER[notice.attempts - 1])
+
+
+def _settle(notice: PriceNotice, state: str, answer: str, **more: datetime) -> str:
+    settled = PriceNotice.objects.filter(pk=notice.pk, state=PriceNotice.SENDING)
+    settled.update(state=state, answer=answer[:500], sending_until=None, **more)
+    return state
