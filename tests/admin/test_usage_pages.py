@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from billing.environment import ROOT
 from tenants.models import Tenant
 from tests.conftest import call_of
+from usage.admin.reasons import ADVICE
 from usage.declarations import declare
 from usage.models import Call, Quarantined, Source
 
@@ -139,3 +142,13 @@ def test_numbers_are_shown_in_clear_only_with_the_permission_and_a_reason(post, 
     assert b"+8613800001234" not in may.post(to, {"reason": " "}).content
     assert b"+8613800001234" in may.post(to, {"reason": "complaint 7"}).content
     assert b"+8613800001234" not in may.post(to.replace("call-1", "call-2"), {"reason": "complaint 7"}).content
+
+
+def test_every_reason_a_record_may_wait_for_comes_with_advice(post, boss):
+    sources = [path.read_text() for path in (ROOT / "usage" / "formats").rglob("*.py")]
+    sources.append((ROOT / "usage" / "ingestion.py").read_text())
+    codes = {code for text in sources for code in re.findall(r'(?:Fault|Unfit)\(\s*"([a-z_]+)"', text)}
+    assert codes - {"invalid_mapping"} == set(ADVICE)
+    post(call_of(1, ended_at="2026-10-08T08:00:00+08:00"))
+    page = boss.get("/admin/usage/quarantinelisting/", headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert "时间相互矛盾" in page

@@ -17,6 +17,7 @@ from tenants.models import Tenant
 from usage import quarantine
 from usage.admin.deliveries import uuid_of
 from usage.admin.listing import PAGE, ListingAdmin, chosen_tenant, link
+from usage.admin.reasons import ADVICE
 from usage.models import Quarantined, QuarantineListing, Source
 
 MAY_REPLAY = "usage.change_quarantined"
@@ -45,6 +46,7 @@ class QuarantineListingAdmin(ListingAdmin):
         sources = {source.pk: source for source in Source.objects.filter(tenant=tenant)}
         for record in records:
             record.source = sources.get(record.source_id)  # type: ignore[attr-defined]
+            record.advice = ADVICE.get(record.code, "")  # type: ignore[attr-defined]
             record.text = bytes(record.raw)[:SHOWN].decode("utf-8", "replace")  # type: ignore[attr-defined]
         newest = quarantine.open_records(tenant.pk).values("id")[: quarantine.AT_ONCE]
         reasons = Quarantined.objects.filter(tenant_id=tenant.pk, id__in=newest).values("code").annotate(n=Count("id"))

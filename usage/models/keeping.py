@@ -46,7 +46,7 @@ class Removal(models.Model):
     """
 
     CALLS, NUMBERS, QUARANTINE = "calls", "numbers", "quarantine"
-    WHAT = [(CALLS, _("calls")), (NUMBERS, _("numbers in clear")), (QUARANTINE, _("records in quarantine"))]
+    WHAT = [(CALLS, _("call records")), (NUMBERS, _("numbers in clear")), (QUARANTINE, _("records in quarantine"))]
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("tenant"), related_name="removals")
     period = models.DateField(_("month from"))

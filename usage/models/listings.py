@@ -20,7 +20,7 @@ class CallListing(Listing):
 
     class Meta(Listing.Meta):
         verbose_name = _("call")
-        verbose_name_plural = _("calls")
+        verbose_name_plural = _("call records")
 
 
 class BatchListing(Listing):
