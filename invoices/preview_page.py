@@ -57,7 +57,7 @@ def preview_page(request: HttpRequest, version: int) -> HttpResponse:
         messages.error(request, refusal.message)
         preview = None
     if preview is not None:
-        context |= _shown(preview, agreement) | {"month": month}
+        context |= _shown(preview, agreement) | {"month": preview.bill.period}
     return TemplateResponse(request, "admin/invoices/preview.html", context)
 
 
@@ -76,7 +76,7 @@ def _priced(request: HttpRequest, version: ContractVersion, month: Period, quest
         case "month":
             return preview_month(version, month)
         case "sample" if request.GET.get("sample") in entries():
-            return preview_sample(version, entries()[request.GET["sample"]].sample.totals, month)
+            return preview_sample(version, entries()[request.GET["sample"]].sample.totals)
         case "quantities":
             return preview_answers(version, _answers(request, questions), month)
     return None

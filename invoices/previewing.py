@@ -11,6 +11,7 @@ from typing import Any
 
 from billing.periods import Period, period_containing
 from billing.rating import Agreement, Bill, Terms, Totals, explain, rate, terms_from_versions
+from tenants.catalogue import SAMPLE_MONTH
 from tenants.contracts import NotInForce, signed_versions, terms_for
 from tenants.models import Contract, ContractVersion
 from tenants.sampling import totals_of_answers
@@ -65,11 +66,14 @@ def preview_answers(version: ContractVersion, answers: Mapping[str, Decimal], mo
     return Preview(bill, rate(_terms_alone(others[-1], month), known))
 
 
-def preview_sample(version: ContractVersion, totals: Mapping[str, Any], month: Period) -> Preview:
-    """Price a model contract's sample. Raises Refused when the version lacks a clause the sample speaks of."""
+def preview_sample(version: ContractVersion, totals: Mapping[str, Any]) -> Preview:
+    """Price a model contract's sample, in the sample's own month.
+
+    Raises Refused when the version lacks a clause the sample speaks of.
+    """
     rows = [row | {"segment": str(version.number)} for row in totals.get("rows", [])]
     read = Totals.from_json({**totals, "rows": rows})
-    return Preview(rate(_terms_alone(version, month), read), None)
+    return Preview(rate(_terms_alone(version, SAMPLE_MONTH), read), None)
 
 
 def _terms_alone(version: ContractVersion, month: Period) -> Terms:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from django.http import QueryDict
 
 from billing.rating.form import decimal_text
-from billing.rating.terms import Agreement
+from billing.rating.terms import Agreement, Cell
 from tenants.editor.shapes import is_mapping, is_table, item_of, members_of, variants_of, without_none
 from tenants.wording.labels import is_share
 
@@ -44,6 +44,8 @@ def _record(shape: type, tree: Tree) -> dict[str, Any] | None:
             value = _value(shape, name, hint, tree[name])
             if value is not None:
                 found[name] = value
+    if found and shape is Cell:
+        found = {"where": {}} | found  # a cell for everything
     return found or None
 
 
@@ -60,7 +62,7 @@ def _value(shape: type, name: str, hint: Any, tree: Tree) -> Any:
     if dataclasses.is_dataclass(real):
         return _record(real, tree)  # type: ignore[arg-type]
     if is_mapping(real):
-        return _labels(texts) if item_of(get_args(real)[1]) else _where(tree)
+        return labels_of("\n".join(texts)) or None if item_of(get_args(real)[1]) else _where(tree)
     text = texts[-1] if texts else ""
     return _scalar(real, text, share=is_share(shape, name)) if text else None
 
@@ -79,23 +81,27 @@ def _rows(item: Any, tree: Tree) -> list[Any] | None:
     if variants := variants_of(item):
         found = [_variant(variants, rows) for _, rows in places]
     else:
-        found = [_record(item, rows) or (None if is_table(item) else {}) for _, rows in places]
+        found = [_record(item, rows) or (None if is_table(item) or item is Cell else {}) for _, rows in places]
     return [each for each in found if each is not None] or None
 
 
 def _list(item: Any, texts: list[str]) -> list[Any] | None:
-    parts = [part.strip() for text in texts for part in re.split(r"[,，、;；\n]", text)]
-    found = [_scalar(item, part) for part in parts if part]
-    return found or None
+    return [_scalar(item, part) for text in texts for part in list_of(text)] or None
 
 
-def _labels(texts: list[str]) -> dict[str, Any] | None:
+def list_of(text: str) -> list[str]:
+    """Read values separated by commas, semicolons or lines."""
+    return [part.strip() for part in re.split(r"[,，、;；\n]", text) if part.strip()]
+
+
+def labels_of(text: str) -> dict[str, list[str]]:
+    """Read lines such as ``shop = north, south``."""
     found = {}
-    for line in "\n".join(texts).splitlines():
+    for line in text.splitlines():
         label, _, values = line.replace("＝", "=").partition("=")
         if label.strip():
-            found[label.strip()] = _list(str, [values]) or []
-    return found or None
+            found[label.strip()] = list_of(values)
+    return found
 
 
 def _where(tree: Tree) -> dict[str, str] | None:
@@ -121,9 +127,9 @@ def number_text(text: str, *, share: bool = False) -> str:
     plain = text.strip().translate(NUMBER)
     if THOUSANDS.match(plain):
         plain = plain.replace(",", "")
-    if share and plain.endswith("%"):
-        try:
-            plain = decimal_text((Decimal(plain[:-1]) / 100).normalize())
-        except InvalidOperation:
-            return text
-    return plain
+    percent = share and plain.endswith("%")
+    try:
+        number = Decimal(plain.removesuffix("%") if percent else plain)
+    except InvalidOperation:
+        return text.strip()
+    return decimal_text((number / 100).normalize()) if percent else plain
