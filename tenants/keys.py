@@ -10,15 +10,26 @@ import time
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from billing.errors import Refused
 from tenants.models import ApiKey, Seller, Tenant
 
 ALPHABET = string.digits + string.ascii_letters
 SHAPE = re.compile(r"hd_live_[0-9A-Za-z]{40}\Z")
 RANDOM_CHARACTERS = 34  # 202 bits
 CACHED_FOR_SECONDS = 30.0
+OVERLAP = timedelta(hours=24)  # how long a rotated key works on
+
+
+class CannotRotate(Refused):
+    """The key cannot be replaced."""
+
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ def make_key(
 ) -> tuple[ApiKey, str]:
     """Make a key for a tenant, or for a seller; return the row and the key itself, which nobody will ever see again."""
     owner = {"seller": holder} if isinstance(holder, Seller) else {"tenant": holder}
-    body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+    body = "".join(secrets.choice(ALPHABET) for _each in range(RANDOM_CHARACTERS))
     text = f"hd_live_{body}{_checksum(body)}"
     row = ApiKey.objects.create(
         **owner, name=name, prefix=text[:12], sha256=_digest(text), scopes=sorted(scopes), expires_at=expires_at
@@ -63,6 +74,23 @@ def make_key(
 def revoke_key(key: ApiKey, now: datetime) -> None:
     """Revoke a key; every process has forgotten it after ``CACHED_FOR_SECONDS``."""
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
+
+
+def rotate_key(key: ApiKey, now: datetime, *, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+    """Make a key that may what an old one may; the old one works on for the ``overlap``, so nobody is locked out.
+
+    Return the new row and the key itself. Raises CannotRotate when the old one is revoked or expired.
+    """
+    with transaction.atomic(durable=True):
+        key = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if key.revoked_at or (key.expires_at and key.expires_at <= now):
+            raise CannotRotate("key_dead", _("%(key)s works no more; make a new key instead.") % {"key": key})
+        holder = key.tenant or key.seller
+        assert holder is not None  # the database knows no key of nobody  # noqa: S101
+        made = make_key(holder, key.name, key.scopes, expires_at=key.expires_at)
+        key.expires_at = min(key.expires_at or now + overlap, now + overlap)
+        key.save(update_fields=["expires_at"])
+    return made
 
 
 def holder_of(text: str, now: datetime) -> KeyHolder | SellerKeyHolder | None:
@@ -106,7 +134,7 @@ def _digest(text: str) -> bytes:
 
 def _checksum(body: str) -> str:
     number, digits = zlib.crc32(body.encode()), ""
-    for _ in range(6):
+    for _each in range(6):
         number, digit = divmod(number, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     return digits

@@ -69,6 +69,9 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
         for name in SCOPES:
             self.initial[name] = ", ".join(scope.get(name, []))
         self.initial["labels"] = "\n".join(f"{k} = {', '.join(v)}" for k, v in scope.get("labels", {}).items())
+        self.is_signed = bool(self.instance.pk) and self.instance.versions.filter(signed_at__isnull=False).exists()
+        for name in (*SCOPES, "labels"):
+            self.fields[name].disabled = self.is_signed
 
     def clean(self) -> dict[str, Any]:
         """Put the fields together to the contract's scope."""
@@ -99,10 +102,17 @@ class ContractAdmin(KeptAdmin):
             _("Only for some calls"),
             {
                 "fields": (("source", "robot", "line"), "labels"),
-                "description": _("Empty: all calls that no other contract of the tenant is for."),
+                "description": _(
+                    "Empty: all calls that no other contract of the tenant is for. It stands once a version is signed."
+                ),
             },
         ),
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep a signed contract with its tenant."""
+        signed = obj is not None and obj.versions.filter(signed_at__isnull=False).exists()
+        return (*self.readonly_fields, "tenant") if signed else self.readonly_fields
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page of what is held under a contract and what happened to it."""

@@ -72,12 +72,18 @@ class Editor:
             self.fill(pointer, ", ".join(value) if isinstance(value, list) else value)
 
     def fill(self, pointer: str, value: Any) -> None:
-        if self.page.locator(f"select[name='{pointer}/kind']").count():
-            pointer += "/price"  # a bare price is one for each unit
+        kind = self.page.locator(f"select[name='{pointer}/kind']")
+        if kind.count():  # a bare price is one for each unit
+            if kind.input_value() != "per_unit":
+                kind.evaluate(OPEN)
+                self.answered(lambda: kind.select_option("per_unit"))
+            pointer += "/price"
         field = self.page.locator(f"[name='{pointer}']").first
         field.evaluate(OPEN)
         if field.evaluate("each => each.tagName") == "SELECT":
-            field.select_option(str(value).lower() if isinstance(value, bool) else value)
+            choice = str(value).lower() if isinstance(value, bool) else value
+            if field.locator(f"option[value='{choice}']").count():  # the default stands there without a value
+                field.select_option(choice)
         else:
             field.fill(str(value))
 

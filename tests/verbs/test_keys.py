@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tenants import keys
-from tenants.keys import holder_of, make_key, revoke_key
+from tenants.keys import CannotRotate, _cache, holder_of, make_key, revoke_key, rotate_key
+from tenants.models import ApiKey, Tenant
 from tests.conftest import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_key_names_its_tenant_and_scopes(tenant: Any) -> None:
@@ -59,3 +60,29 @@ def test_expired_keys_and_inactive_tenants_are_refused(tenant: Any) -> None:
 
 def test_no_two_keys_are_alike(tenant: Any) -> None:
     assert len({make_key(tenant, "k", ["read"])[1] for _ in range(50)}) == 50
+
+
+def test_a_rotated_key_works_on_for_a_day_beside_the_new_one(tenant: Tenant) -> None:
+    row, old = make_key(tenant, "switch 2", [ApiKey.INGEST, ApiKey.READ])
+    made, new = rotate_key(row, NOW)
+    assert (made.name, made.scopes, made.expires_at) == ("switch 2", ["ingest", "read"], None)
+    assert holder_of(new, NOW) is not None
+    assert holder_of(old, NOW + timedelta(hours=23)) is not None
+    _cache.clear()
+    assert holder_of(old, NOW + timedelta(hours=24)) is None
+    assert holder_of(new, NOW + timedelta(hours=24)) is not None
+
+
+def test_a_key_that_ends_sooner_is_not_made_to_live_longer(tenant: Tenant) -> None:
+    soon = NOW + timedelta(hours=1)
+    row, _old = make_key(tenant, "x", [ApiKey.READ], expires_at=soon)
+    made, _new = rotate_key(row, NOW)
+    row.refresh_from_db()
+    assert row.expires_at == made.expires_at == soon
+
+
+def test_a_revoked_key_is_not_rotated(tenant: Tenant) -> None:
+    row, _text = make_key(tenant, "x", [ApiKey.READ])
+    revoke_key(row, NOW)
+    with pytest.raises(CannotRotate, match="make a new key"):
+        rotate_key(row, NOW)
