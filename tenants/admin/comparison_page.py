@@ -44,9 +44,19 @@ def comparison_page(model_admin: ModelAdmin[Any], request: HttpRequest, version:
 
 
 def _usual(version: ContractVersion, others: list[ContractVersion]) -> str:
-    """Choose the version before this one."""
+    """Choose the version before this one; of a first version the model contract that it is most like."""
     before = [each for each in others if each.number < version.number]
-    return str(before[-1].pk) if before else ""
+    if before:
+        return str(before[-1].pk)
+    likeness = {code: len(_codes(version.agreement) & _codes(entry.agreement)) for code, entry in entries().items()}
+    nearest = max(likeness, key=lambda code: (likeness[code], -len(_codes(entries()[code].agreement))))
+    return nearest if likeness[nearest] else ""
+
+
+def _codes(document: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Name the clauses and other parts of a document, which may be faulty."""
+    parts = [each for part in document.values() if isinstance(part, list) for each in part if isinstance(each, dict)]
+    return {(str(each.get("kind", "")), str(each.get("code", ""))) for each in parts}
 
 
 def _document(chosen: str, others: list[ContractVersion]) -> Mapping[str, Any] | None:

@@ -34,7 +34,7 @@ def editor_page(model_admin: ModelAdmin[Any], request: HttpRequest, version: Con
         document, look_at = apply(document, command, pasted)
         return _show(model_admin, request, version, document, look_at=look_at, unsaved=True)
     changed = ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True).update(
-        agreement=document, starts_on=version.starts_on, reason=version.reason
+        agreement=document, starts_on=version.starts_on, notice_on=version.notice_on, reason=version.reason
     )
     if not changed:
         messages.error(request, _("This version was signed meanwhile; write a new one to change the terms."))
@@ -47,10 +47,12 @@ def editor_page(model_admin: ModelAdmin[Any], request: HttpRequest, version: Con
 
 
 def _read_head(request: HttpRequest, version: ContractVersion) -> None:
-    """Take the day and the reason from the form; an unreadable day leaves the old one."""
+    """Take the days and the reason from the form; an unreadable day leaves the old one."""
     version.reason = request.POST.get("reason", version.reason)[:300]
     try:
         version.starts_on = date.fromisoformat(request.POST.get("starts_on", ""))
+        notice = request.POST.get("notice_on", "")
+        version.notice_on = date.fromisoformat(notice) if notice else None
     except ValueError:
         messages.error(request, _("Write the day on which the version comes into force, such as 2026-11-01."))
 

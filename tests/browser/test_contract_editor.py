@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from billing.periods import period_containing
 from billing.rating import Agreement
 from tenants.catalogue import entries, sample_bill
 from tenants.models import Contract, ContractVersion, Tenant
@@ -185,13 +186,12 @@ def test_a_past_months_real_calls_are_priced_beside_what_is_in_force(
 
 def test_quantities_of_ones_own_are_priced(editor: Editor) -> None:
     editor.begin("model-calls")
-    editor.preview()  # opens the page without a figure
-    editor.page.fill("[name='calls:calls']", "6,600")  # 220 a day in a month of 30 days, limit 200
-    editor.page.select_option("#month", "2026-11-01")
+    editor.page.click("a:text-is('Price preview')")
+    editor.page.fill("[name='calls:calls']", "6,600")  # more than the limit of 200 on every day
     editor.page.click("text=Price the quantities")
     total = editor.page.get_attribute("[data-total]", "data-total")
-    days = 31 if "2026-10" in editor.page.inner_text("#preview h2") else 30
-    beyond = max(0, 6600 - 200 * days)
+    month = period_containing(date.fromisoformat(editor.page.inner_text("#preview h2").strip() + "-01"))
+    beyond = 6600 - 200 * month.days
     assert total == f"{((6600 - beyond - 100) * 30 + beyond * 10) * 106 / 10000:.2f}"
 
 
@@ -256,9 +256,8 @@ def test_two_versions_stand_side_by_side_in_words(editor: Editor) -> None:
     editor.begin("model-peak-minutes")
     editor.fill("/clauses/0/price/tiers/1/price", "0.14")
     editor.save()
-    editor.page.goto(
-        f"{editor.url}/admin/tenants/contractversion/{editor.version().pk}/compare/?with=model-peak-minutes"
-    )
+    editor.page.goto(f"{editor.url}/admin/tenants/contractversion/{editor.version().pk}/compare/")
+    assert editor.page.input_value("#with") == "model-peak-minutes"  # what it was started from
     assert "row 2 · price: 0.15 → 0.14" in editor.page.inner_text("body")
     picture(editor.page, "compare")
 
