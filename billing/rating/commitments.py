@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.rating.bill import Line, Reached, Step
-from billing.rating.exact import ONE, ZERO, exact, shown
+from billing.rating.exact import ONE, ZERO, exact, shown, total
 from billing.rating.ledger import Adjustment, Bucket, Ledger, post
 from billing.rating.steps import days_step, run
 from billing.rating.terms import Cap, Commitment, Segment
@@ -54,8 +54,8 @@ def _true_up(ledger: Ledger, item: Commitment | Cap, segment: Segment, steps: tu
         return []
     own = getattr(item, "tax", None)
     tax = segment.agreement.tax.rate if own is None else own
-    effect = {Bucket(segment.number, item.code, tax): short}
-    return post(ledger, Adjustment(item, "true_up", segment.number, effect, steps, unit_price=item.amount))
+    lifted = {Bucket(segment.number, item.code, tax): short}
+    return post(ledger, Adjustment(item, "true_up", segment.number, lifted, ONE, steps, unit_price=item.amount))
 
 
 def cap_lines(ledger: Ledger, totals: Totals) -> tuple[list[Line], list[Reached]]:
@@ -84,14 +84,16 @@ def _cut(
     before: Fraction,
 ) -> list[Line]:
     segment, item = held
-    base = sum((ledger.exact[bucket] for bucket in buckets), ZERO)
+    exact_nets = ledger.exact
+    base = total(exact_nets[bucket] for bucket in buckets)
     over = max(base - max(run(most) - before, ZERO), ZERO)
-    effect = {bucket: -ledger.exact[bucket] * over / base for bucket in buckets if base}
+    nets = {bucket: exact_nets[bucket] for bucket in buckets if base}
     steps = [*most]
     if before:
         steps += [Step("subtract", before, "to_date"), Step("at_least", ZERO, "nothing")]
     steps.extend(Step("subtract", amount, f"clause:{code}") for code, amount in ledger.by_clause(buckets, printed=True))
-    return post(ledger, Adjustment(item, "cap", segment.number, effect, tuple(steps), unit_price=item.amount))
+    share = -over / base if base else ZERO
+    return post(ledger, Adjustment(item, "cap", segment.number, nets, share, tuple(steps), unit_price=item.amount))
 
 
 Held = list[tuple[Segment, Commitment | Cap]]

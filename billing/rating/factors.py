@@ -16,6 +16,7 @@ from billing.rating.totals import Totals
 
 DISCOUNT_ORDER = {"volume": 0, "term": 1, "promotion": 2}
 SHOWN_UNIT = "currency"
+MINUS_ONE = Fraction(-1)
 
 
 def factor_lines(ledger: Ledger, totals: Totals) -> list[Line]:
@@ -32,11 +33,11 @@ def _factors(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> 
         )
         if rate is not None:
             buckets = ledger.chosen(segments, factor.of, "discountable")
-            effect = {bucket: before[bucket] * exact(rate) for bucket in buckets if before[bucket]}
-            if any(effect.values()):
-                yield Adjustment(
-                    factor, "factor", segments[0].number, effect, _percent(before, effect, exact(rate)), unit_price=rate
-                )
+            nets = {bucket: before[bucket] for bucket in buckets if before[bucket]}
+            share = exact(rate)
+            if nets and share:
+                steps = _percent(nets, share)
+                yield Adjustment(factor, "factor", segments[0].number, nets, share, steps, unit_price=rate)
 
 
 def reached_rate(factor: Factor, level: Decimal | None) -> Decimal | None:
@@ -53,10 +54,10 @@ def measured(totals: Totals, measure: str | None, segments: Sequence[Segment]) -
     return next(iter(own or month), None)
 
 
-def _percent(before: dict[Bucket, Fraction], effect: dict[Bucket, Fraction], rate: Fraction) -> tuple[Step, ...]:
+def _percent(nets: dict[Bucket, Fraction], rate: Fraction) -> tuple[Step, ...]:
     sums: dict[str, Fraction] = {}
-    for bucket in effect:
-        sums[bucket.code] = sums.get(bucket.code, ZERO) + before[bucket]
+    for bucket, net in nets.items():
+        sums[bucket.code] = sums.get(bucket.code, ZERO) + net
     return (Step("sum", None, "clauses", SHOWN_UNIT, tuple(sums.items())), Step("multiply", rate, "rate"))
 
 
@@ -67,9 +68,9 @@ def _credits(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> 
                 level = measured(totals, clause.measure, [segment])
                 rate = -credit_rate(clause.credits, level)
                 buckets = ledger.chosen([segment], clause.credit_of or (clause.code,), "discountable")
-                effect = {bucket: before[bucket] * rate for bucket in buckets if before[bucket]}
-                if any(effect.values()):
-                    yield Adjustment(clause, "credit", segment.number, effect, _percent(before, effect, rate), "credit")
+                nets = {bucket: before[bucket] for bucket in buckets if before[bucket]}
+                if nets and rate:
+                    yield Adjustment(clause, "credit", segment.number, nets, rate, _percent(nets, rate), "credit")
 
 
 def credit_rate(table: Sequence[Credit], level: Decimal | None) -> Fraction:
@@ -95,18 +96,19 @@ def _holds_in(discount: Discount, segment: Segment) -> bool:
 
 
 def _discount(ledger: Ledger, discount: Discount, segments: list[Segment]) -> Adjustment | None:
-    buckets = [b for b in ledger.chosen(segments, discount.of, "discountable") if ledger.exact[b]]
-    base = total(ledger.exact[bucket] for bucket in buckets)
+    exact_nets = ledger.exact
+    chosen = ledger.chosen(segments, discount.of, "discountable")
+    nets = {bucket: exact_nets[bucket] for bucket in chosen if exact_nets[bucket].numerator}
+    base = total(nets.values())
     if base <= 0:
         return None
     taken, steps = _taken(ledger, discount, segments, base)
     if not taken:
         return None
-    head = Step("sum", None, "clauses", SHOWN_UNIT, ledger.by_clause(buckets))
-    share = -taken / base
-    effect = {bucket: ledger.exact[bucket] * share for bucket in buckets}
-    steps = (head, *steps, Step("multiply", Fraction(-1), "taken_off"))
-    return Adjustment(discount, "discount", segments[0].number, effect, steps, unit_price=discount.rate)
+    head = Step("sum", None, "clauses", SHOWN_UNIT, ledger.by_clause(nets))
+    steps = (head, *steps, Step("multiply", MINUS_ONE, "taken_off"))
+    number = segments[0].number
+    return Adjustment(discount, "discount", number, nets, -taken / base, steps, unit_price=discount.rate)
 
 
 def _taken(

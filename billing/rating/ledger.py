@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from billing.money import RoundingMode, decimals_of, round_to
 from billing.rating.bill import Line, LineKind, Step
-from billing.rating.exact import total
+from billing.rating.exact import ZERO, total
 from billing.rating.steps import run
 from billing.rating.terms import Name, Segment, Terms
 
@@ -51,8 +51,22 @@ class Ledger:
 
     terms: Terms
     mode: RoundingMode
-    exact: dict[Bucket, Fraction] = field(default_factory=dict)
     printed: dict[Bucket, Decimal] = field(default_factory=dict)
+    _exact: dict[Bucket, Fraction] = field(default_factory=dict)
+    _due: list[Adjustment] = field(default_factory=list)
+
+    @property
+    def exact(self) -> Mapping[Bucket, Fraction]:
+        """The exact nets. Adjustments are taken in when somebody looks, because after the last one nobody does."""
+        for adjustment in self._due:
+            for bucket, amount in adjustment.of.items():
+                self._exact[bucket] = self._exact.get(bucket, ZERO) + amount * adjustment.share
+        self._due.clear()
+        return self._exact
+
+    def take_in(self, adjustment: Adjustment) -> None:
+        """Move the exact nets by an adjustment."""
+        self._due.append(adjustment)
 
     @cached_property
     def keeps_printed(self) -> bool:
@@ -73,7 +87,7 @@ class Ledger:
         agreed = segment.agreement
         taxes = {c.code: agreed.tax.rate if c.tax is None else c.tax for c in agreed.clauses}
         for code, amount in amounts.items():
-            self.exact[Bucket(segment.number, code, taxes[code])] = amount
+            self._exact[Bucket(segment.number, code, taxes[code])] = amount
         if self.keeps_printed:
             for line in lines:
                 if line.version == segment.number:
@@ -86,13 +100,14 @@ class Ledger:
         for segment in segments:
             codes = of or [c.code for c in segment.agreement.clauses if getattr(c, flag)]
             wanted.update((segment.number, code) for code in codes)
-        return [bucket for bucket in self.exact if (bucket.segment, bucket.code) in wanted]
+        return [bucket for bucket in self.exact if bucket[:2] in wanted]
 
     def by_clause(self, buckets: Iterable[Bucket], *, printed: bool = False) -> tuple[tuple[str, Fraction], ...]:
         """Sum buckets by clause code, for the arithmetic that a line shows."""
         sums: dict[str, Fraction] = {}
+        exact = self.exact
         for bucket in buckets:
-            amount = Fraction(self.printed.get(bucket, Decimal(0))) if printed else self.exact[bucket]
+            amount = Fraction(self.printed.get(bucket, Decimal(0))) if printed else exact[bucket]
             known = sums.get(bucket.code)
             sums[bucket.code] = amount if known is None else known + amount
         return tuple(sums.items())
@@ -103,12 +118,16 @@ class Ledger:
 
 
 class Adjustment(NamedTuple):
-    """An adjustment to be posted: what it is, its exact effect by bucket, and the steps to its whole amount."""
+    """An adjustment to be posted: what it is, and the steps to its whole amount.
+
+    Its exact effect on every bucket is ``share`` times the amount stated in ``of``.
+    """
 
     item: Titled
     kind: LineKind
     number: str
-    effect: Mapping[Bucket, Fraction]
+    of: Mapping[Bucket, Fraction]
+    share: Fraction
     steps: tuple[Step, ...]
     suffix: str = ""
     unit: str = ""
@@ -118,13 +137,12 @@ class Adjustment(NamedTuple):
 
 def post(ledger: Ledger, adjustment: Adjustment) -> list[Line]:
     """Move the buckets and print the adjustment, one line per tax rate; rounded once as a whole."""
-    effects: dict[Decimal, list[Fraction]] = {}
-    for bucket, effect in adjustment.effect.items():
-        effects.setdefault(bucket.tax, []).append(effect)
-        known = ledger.exact.get(bucket)
-        ledger.exact[bucket] = effect if known is None else known + effect
+    moved: dict[Decimal, list[Fraction]] = {}
+    for bucket, net in adjustment.of.items():
+        moved.setdefault(bucket.tax, []).append(net)
+    ledger.take_in(adjustment)
     # In order of rate, not of clauses: a cent that could go either way must not depend on how the contract is sorted.
-    by_tax = {tax: total(effects[tax]) for tax in sorted(effects, reverse=True)}
+    by_tax = {tax: total(moved[tax]) * adjustment.share for tax in sorted(moved, reverse=True)}
     whole = run_amount(adjustment.steps, ledger)
     amounts = allocate(whole, list(by_tax.values()), ledger.places)
     lines = []
@@ -156,8 +174,9 @@ def _share_steps(
 
 
 def _move_printed(ledger: Ledger, adjustment: Adjustment, tax: Decimal, amount: Decimal) -> None:
-    buckets = sorted(bucket for bucket in adjustment.effect if bucket.tax == tax)
-    shares = allocate(amount, [adjustment.effect[bucket] for bucket in buckets], ledger.places)
+    buckets = sorted(bucket for bucket in adjustment.of if bucket.tax == tax)
+    effects = [adjustment.of[bucket] * adjustment.share for bucket in buckets]
+    shares = allocate(amount, effects, ledger.places)
     for bucket, share in zip(buckets, shares, strict=True):
         ledger.printed[bucket] = ledger.printed.get(bucket, Decimal(0)) + share
 

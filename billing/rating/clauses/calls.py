@@ -9,6 +9,7 @@ from billing.rating.bill import Line
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import CALLS, Metering, Used, usage_lines
 from billing.rating.exact import exact
+from billing.rating.remembering import remembered
 from billing.rating.terms import CallsClause
 from billing.rating.totals import Row, Uncovered
 
@@ -34,6 +35,7 @@ def used(clause: CallsClause, context: Context) -> Used:
     return Used(list(map(CALLS, rows)), rows)
 
 
+@remembered
 def metering(clause: CallsClause) -> Metering:
     """Price calls one by one, after the included ones."""
     return Metering("call", "call", (), exact(clause.included_calls))

@@ -87,9 +87,13 @@ class Context:
 
     def month_share(self, starts_on: date, ends_on: date) -> Fraction:
         """Give the part of the month between two dates, by the proration policy's way to count days."""
+        return Fraction(self.days_between(starts_on, ends_on), self.days_of_month)
+
+    def days_between(self, starts_on: date, ends_on: date) -> int:
+        """Count the days between two dates of the month, by the proration policy's way to count days."""
         if self.policies.proration == "thirty_days":
-            return Fraction(self._thirtieths(ends_on) - self._thirtieths(starts_on), 30)
-        return Fraction((ends_on - starts_on).days, self.period.days)
+            return self._thirtieths(ends_on) - self._thirtieths(starts_on)
+        return (ends_on - starts_on).days
 
     @property
     def days_of_month(self) -> int:

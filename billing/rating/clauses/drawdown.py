@@ -12,7 +12,7 @@ from billing.rating.clauses import calls, duration, feature
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.package import Pool
 from billing.rating.clauses.usage import Metering, Used, usage_portions
-from billing.rating.exact import ZERO, exact, shown, total
+from billing.rating.exact import ONE, ZERO, exact, shown, total
 from billing.rating.ledger import Adjustment, Bucket, Ledger, post
 from billing.rating.terms import CallsClause, DurationClause, Elapsed, FeatureClause, Percentage, PerUnit, UsageClause
 
@@ -132,6 +132,7 @@ def _worth(ledger: Ledger, contexts: list[Context], drawn: Drawn, pools: list[Po
                 "drawdown",
                 pool.number,
                 effect,
+                ONE,
                 steps,
                 _suffix(pools, place),
                 pool.clause.unit,
@@ -199,5 +200,7 @@ def _money(ledger: Ledger, contexts: list[Context], pool: Pool, suffix: str) -> 
         Step("at_most", drawn, "balance"),
         Step("multiply", Fraction(-1), "drawn"),
     )
-    effect = {bucket: -net * drawn / owed for bucket, net in nets.items()}
-    return post(ledger, Adjustment(pool.clause, "drawdown", pool.number, effect, steps, suffix, "money", shown(drawn)))
+    share = -drawn / owed
+    return post(
+        ledger, Adjustment(pool.clause, "drawdown", pool.number, nets, share, steps, suffix, "money", shown(drawn))
+    )

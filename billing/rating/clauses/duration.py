@@ -9,6 +9,7 @@ from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import BILLED_SECONDS, Metering, Used, usage_lines
 from billing.rating.exact import exact
 from billing.rating.prices import seconds_named
+from billing.rating.remembering import remembered
 from billing.rating.terms import DurationClause
 
 
@@ -23,6 +24,7 @@ def used(clause: DurationClause, context: Context) -> Used:
     return Used(list(map(BILLED_SECONDS, rows)), rows)
 
 
+@remembered
 def metering(clause: DurationClause) -> Metering:
     """Turn seconds into the unit of the price; included minutes are converted to that unit."""
     unit, per_s = seconds_named(clause.per_s), clause.per_s

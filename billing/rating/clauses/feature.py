@@ -9,6 +9,7 @@ from billing.rating.bill import Line, Step
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import Metering, Used, usage_lines
 from billing.rating.exact import exact
+from billing.rating.remembering import remembered
 from billing.rating.terms import FeatureClause
 from billing.rating.totals import Row
 
@@ -41,6 +42,7 @@ def _latest(rows: list[Row]) -> Row:
     return max(rows, key=lambda row: row.on or date.min)
 
 
+@remembered
 def metering(clause: FeatureClause) -> Metering:
     """Scale the aggregate to units and round it as the clause says, before included units and price."""
     convert = () if clause.scale == 1 else (Step("divide", exact(clause.scale), "scale", clause.unit),)

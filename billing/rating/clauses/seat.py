@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -48,14 +48,13 @@ def _holding(clause: SeatClause, context: Context) -> Holding | None:
     if clause.counts == "measured":
         value = max((exact(row.value) for row in context.rows.get(clause.code, ())), default=ZERO)
         return Holding(value, (Step("start", value, "measured", clause.unit),), context.fee_share(clause.code))
-    changes = changes_of(context, clause.item)
+    segment, changes = context.segment, changes_of(context, clause.item)
     if clause.counts == "peak":
-        segment = context.segment
         most = max(held for _, _, held in spans(changes, segment.starts_on, segment.ends_on))
         return Holding(most, (Step("start", most, "peak", clause.unit),), context.fee_share(clause.code))
     if clause.per_day:
         return _by_day(clause, context)
-    return averaged(context, clause.code, changes_of(context, clause.item), clause.unit)
+    return averaged(context, clause.code, changes, clause.unit)
 
 
 def _snapshot(clause: SeatClause, context: Context) -> Holding | None:
@@ -94,17 +93,13 @@ def averaged(context: Context, code: str, changes: list[Change], unit: str) -> H
         return Holding(held, (Step("start", held, "held", unit),), context.fee_share(code))
     share = context.month_share(segment.starts_on, segment.ends_on)
     found = spans(changes, segment.starts_on, segment.ends_on)
-    whole = _days(context, segment.starts_on, segment.ends_on)
-    seat_days = sum((held * _days(context, begin, end) for begin, end, held in found), ZERO)
+    days = context.days_between(segment.starts_on, segment.ends_on) or 1
+    seat_days = total(held * context.days_between(begin, end) for begin, end, held in found)
     steps = (
         Step("start", seat_days, "held_days", f"{unit}_day"),
-        Step("divide", whole or ONE, "days_of_segment", unit),
+        Step("divide", Fraction(days), "days_of_segment", unit),
     )
-    return Holding(seat_days / (whole or ONE), steps, share)
-
-
-def _days(context: Context, begin: date, end: date) -> Fraction:
-    return context.month_share(begin, end) * context.days_of_month
+    return Holding(seat_days / days, steps, share)
 
 
 def held_lines(
