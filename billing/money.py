@@ -99,15 +99,15 @@ def round_to(amount: Decimal | Fraction | int, places: int, mode: RoundingMode =
     else:
         denominator *= 10**-places
     whole, rest = divmod(abs(numerator), denominator)
-    if rest and _goes_away_from_zero(whole, rest, denominator, mode):
+    if mode == "half-up":
+        whole += 2 * rest >= denominator
+    elif rest and _goes_away_from_zero(whole, rest, denominator, mode):
         whole += 1
     return Decimal(whole if numerator >= 0 else -whole).scaleb(-places)
 
 
 def _goes_away_from_zero(whole: int, rest: int, denominator: int, mode: RoundingMode) -> bool:
     """Tell whether a rest, which is never nothing, takes the number up."""
-    if mode == "half-up":
-        return 2 * rest >= denominator
     if mode == "half-even":
         return 2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1)
     return mode == "up"

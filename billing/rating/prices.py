@@ -81,7 +81,7 @@ def parts_of(price: Price, quantity: Fraction, start: Fraction = ZERO, *, zero_f
 
 
 def _per_unit(price: PerUnit, quantity: Fraction) -> Part:
-    unit_price = exact(price.price) / exact(price.per)
+    unit_price = exact(price.price) if price.per == 1 else exact(price.price) / exact(price.per)
     each = price.round_each_call
     if each is None:
         return Part("", quantity, quantity * unit_price, price_steps(price.price, price.per), price.price)

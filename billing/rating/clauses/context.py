@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -137,53 +137,71 @@ class Context:
         kind: LineKind,
         part: Part,
         *,
+        used: Fraction | None = None,
         head: Sequence[Step] = (),
         unit: str = "",
-        used: Fraction | None = None,
+        evidence: Evidence | None = None,
+        suffix: str = "",
+    ) -> Line:
+        """Print one part of a clause's price as a line; ``used`` is the part's own quantity unless said."""
+        share = (part, part.quantity if used is None else used)
+        return self.lines(clause, kind, [share], head=head, unit=unit, evidence=evidence, suffix=suffix)[0]
+
+    def lines(
+        self,
+        clause: ClauseHead,
+        kind: LineKind,
+        shares: Iterable[tuple[Part, Fraction]],
+        *,
+        head: Sequence[Step] = (),
+        unit: str = "",
         evidence: Evidence | None = None,
         group: str = "",
         cell: Pairs = (),
         suffix: str = "",
-    ) -> Line:
-        """Print one part of a clause's price as a line, rounded here and nowhere else.
+    ) -> list[Line]:
+        """Print the parts of a price, each with the units used, as lines; rounded here and nowhere else.
 
         ``head`` are the steps to the quantity; a part that starts from a number of its own goes without.
         """
+        stem = stem_of(clause.code, group, cell, suffix)
         tax = self.agreement.tax.rate if clause.tax is None else clause.tax
-        steps = part.steps if part.steps[0].op == "start" else (*head, *part.steps)
-        billed = shown(part.quantity)
-        quantity_used = billed if used is None or used is part.quantity else shown(used)
-        return Line(
-            key=self.key(clause.code, group, cell, suffix, part.suffix),
-            kind=kind,
-            code=clause.code,
-            name=clause.name,
-            reference=clause.reference,
-            version=self.segment.number,
-            period=self.label,
-            amount=round_to(part.amount, self.places, self.mode),
-            unrounded=part.amount,
-            tax_rate=tax,
-            unit=part.unit or unit,
-            quantity_used=quantity_used,
-            quantity_billed=billed,
-            unit_price=part.unit_price,
-            tier_from=part.tier_from,
-            tier_to=part.tier_to,
-            group=group,
-            cell=cell,
-            steps=(*steps, self.rounding),
-            evidence=evidence,
-        )
+        found = []
+        for part, used in shares:
+            billed = shown(part.quantity)
+            steps = part.steps if part.steps[0].op == "start" else (*head, *part.steps)
+            line = Line(
+                key=f"{stem}.{part.suffix}{self.suffix}" if part.suffix else stem + self.suffix,
+                kind=kind,
+                code=clause.code,
+                name=clause.name,
+                reference=clause.reference,
+                version=self.segment.number,
+                period=self.label,
+                amount=round_to(part.amount, self.places, self.mode),
+                unrounded=part.amount,
+                tax_rate=tax,
+                unit=part.unit or unit,
+                quantity_used=billed if used is part.quantity else shown(used),
+                quantity_billed=billed,
+                unit_price=part.unit_price,
+                tier_from=part.tier_from,
+                tier_to=part.tier_to,
+                group=group,
+                cell=cell,
+                steps=(*steps, self.rounding),
+                evidence=evidence,
+            )
+            found.append(line)
+        return found
 
-    def key(self, code: str, group: str, cell: Pairs, suffix: str, part: str) -> str:
-        """Build the key that a line keeps when the month is rated again."""
-        key = f"{code}.group={group}" if group else code
-        if cell:
-            key += "".join(f".{dimension}={value}" for dimension, value in cell)
-        if suffix:
-            key += f".{suffix}"
-        return f"{key}.{part}{self.suffix}" if part else key + self.suffix
+
+def stem_of(code: str, group: str, cell: Pairs, suffix: str) -> str:
+    """Begin the key that a line keeps when the month is rated again."""
+    stem = f"{code}.group={group}" if group else code
+    for dimension, value in cell:
+        stem += f".{dimension}={value}"
+    return f"{stem}.{suffix}" if suffix else stem
 
 
 def months_between(first: date, second: date) -> int:

@@ -121,7 +121,7 @@ def held_lines(
     later = total(part.quantity for part in parts[1:] if not part.unit)
     found = []
     for index, part in enumerate(parts):
-        own = (ZERO if part.unit else part.quantity) if index else max(used - later, ZERO)
+        own = (ZERO if part.unit else part.quantity) if index else (max(used - later, ZERO) if later else used)
         if used or part.amount:
             owed = _owed_for(context, part, holding.share)
             found.append(context.line(clause, kind, owed, head=holding.steps, unit=unit, used=own, evidence=evidence))

@@ -84,21 +84,19 @@ def usage_lines(
 ) -> list[Line]:
     """Turn the usage of a clause into its lines; ``price`` and ``suffix`` for usage beyond a limit."""
     return [
-        context.line(
+        line
+        for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix)
+        for line in context.lines(
             clause,
             "usage",
-            part,
+            [(part, units) for part, units in portion.shares if units.numerator or part.amount.numerator],
             head=portion.head,
             unit=metering.unit,
-            used=share,
             evidence=portion.evidence,
             group=portion.group,
             cell=portion.cell,
             suffix=suffix,
         )
-        for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix)
-        for part, share in portion.shares
-        if share.numerator or part.amount.numerator
     ]
 
 
