@@ -36,7 +36,7 @@ class Period:
     @property
     def label(self) -> str:
         """Name the period by the month it starts in: 2026-11."""
-        return f"{self.starts_on:%Y-%m}"
+        return self.starts_on.isoformat()[:7]
 
     def __contains__(self, day: date) -> bool:
         return self.starts_on <= day < self.ends_on

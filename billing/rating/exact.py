@@ -29,15 +29,16 @@ def shown(value: Fraction) -> Decimal:
     return Decimal(text.rstrip("."))
 
 
-def total(numbers: Iterable[Fraction]) -> Fraction:
-    """Add fractions exactly; whole numbers and equal denominators, the usual case, add up as integers."""
+def total(numbers: Iterable[Fraction], less: Iterable[Fraction] = ()) -> Fraction:
+    """Add fractions, and take ``less`` off; in integers up to the end, as fractions seek divisors at every step."""
     numerator, denominator = 0, 1
-    for number in numbers:
-        more, of = number.as_integer_ratio()
-        if of != denominator:
-            common = lcm(denominator, of)
-            numerator, more, denominator = numerator * (common // denominator), more * (common // of), common
-        numerator += more
+    for sign, summands in ((1, numbers), (-1, less)):
+        for number in summands:
+            more, of = number.as_integer_ratio()
+            if of != denominator:
+                common = lcm(denominator, of)
+                numerator, more, denominator = numerator * (common // denominator), more * (common // of), common
+            numerator += sign * more
     return Fraction(numerator, denominator)
 
 

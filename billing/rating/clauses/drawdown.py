@@ -31,6 +31,8 @@ class Demand(NamedTuple):
 
 def drawdown_lines(ledger: Ledger, contexts: list[Context], pools: list[Pool]) -> list[Line]:
     """Print a negative line for every purchase that was drawn: units first, then money."""
+    if not pools:
+        return []
     drawn = _draw_units(contexts, [pool for pool in pools if pool.clause.unit != "money"])
     lines = [line for adjustment in _worth(ledger, contexts, drawn, pools) for line in post(ledger, adjustment)]
     for place, pool in enumerate(pools):

@@ -118,10 +118,10 @@ def held_lines(
     zero_flat = context.policies.zero_usage_flat == "charged"
     price: Price = clause.price
     parts = bounded(price, parts_of(price, holding.quantity, zero_flat=zero_flat))
-    later = total(part.quantity for part in parts[1:] if not part.unit)
+    later = [part.quantity for part in parts[1:] if not part.unit]
     found = []
     for index, part in enumerate(parts):
-        own = (ZERO if part.unit else part.quantity) if index else (max(used - later, ZERO) if later else used)
+        own = (ZERO if part.unit else part.quantity) if index else max(total([used], less=later), ZERO)
         if used or part.amount:
             owed = _owed_for(context, part, holding.share)
             found.append(context.line(clause, kind, owed, head=holding.steps, unit=unit, used=own, evidence=evidence))

@@ -129,7 +129,7 @@ def _portion(
     """Give every part its share of the units used; what the allowance took is counted with the first part."""
     evidence = evidence_of(context, clause, batch.group, batch.cell, batch.used.rows)
     later = [(part, ZERO if part.unit else part.quantity) for part in parts[1:]]
-    first = units - total([used for _, used in later]) if later else units
+    first = total([units], less=[used for _, used in later]) if later else units
     if parts[0].steps[0].op == "each":  # prices of single calls start from those
         head = ()
     shares = [(parts[0], first if first.numerator > 0 else ZERO), *later]
