@@ -54,6 +54,8 @@ PHRASES: dict[tuple[str, str], tuple[str, str]] = {
     ("start", "minimum"): ("本条款最低收费 {amount}", "the clause's minimum of {amount}"),
     ("start", "maximum"): ("本条款最高收费 {amount}", "the clause's maximum of {amount}"),
     ("start", "agreed"): ("{agreed} {amount}", "{agreed} of {amount}"),
+    ("start", "credited"): ("原账单 {amount}", "{amount} on the invoice"),
+    ("multiply", "credited"): ("红冲|计 {money}", "credited|as {money}"),
     ("start", "rated_again"): ("重新计费为 {amount}", "rated again at {amount}"),
     ("divide", "per_s"): ("折合 {result} {units}", "that is {result} {units}"),
     ("divide", "per_units"): ("按每 {value} {unit}计价", "priced per {value} {unit}"),
