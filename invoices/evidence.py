@@ -45,6 +45,8 @@ def bundle_of(invoice: Invoice, now: datetime) -> Iterator[bytes]:
 
     Raises NoEvidence for a draft, and when calls behind the invoice are no longer kept.
     """
+    if invoice.kind == Invoice.CREDIT_NOTE:
+        raise NoEvidence("credit_note", _("The evidence lies with the invoice that the credit note takes back."))
     if invoice.state == Invoice.DRAFT:
         raise NoEvidence("no_draft_evidence", _("A draft has no evidence bundle; issue it first."))
     terms = Terms.from_json(invoice.terms)

@@ -68,7 +68,7 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         draft.save()
         freeze_contract(draft.contract_id, draft.period_ends_on)
         _settle_packages(draft, now)
-        _owe_mails(draft, now)
+        owe_mails(draft, now)
     return draft
 
 
@@ -78,7 +78,8 @@ def _settle_packages(invoice: Invoice, now: datetime) -> None:
     settle_packages(invoice.contract, period, balances, invoice=f"invoice {invoice.pk}", by=invoice.issued_by, now=now)
 
 
-def _owe_mails(invoice: Invoice, now: datetime) -> None:
+def owe_mails(invoice: Invoice, now: datetime) -> None:
+    """Put a mail into the queue for each contact who receives invoices."""
     domain = invoice.seller.email.rpartition("@")[2] or "localhost"
     Delivery.objects.bulk_create(
         Delivery(invoice=invoice, recipient=contact.email, message_id=make_msgid(domain=domain), due_at=now)

@@ -23,9 +23,9 @@ def token_of(invoice: Invoice) -> str:
 
 
 def invoice_of(token: str) -> Invoice | None:
-    """Return the issued invoice a token names, or None when the token is forged or has expired."""
+    """Return the issued invoice or credit note a token names, or None when the token is forged or has expired."""
     try:
         pk = signing.loads(token, salt=SALT, max_age=VALID_SECONDS)
     except signing.BadSignature:
         return None
-    return Invoice.objects.select_related("tenant", "seller").filter(pk=pk, state=Invoice.ISSUED).first()
+    return Invoice.documents.select_related("tenant", "seller").filter(pk=pk, state=Invoice.ISSUED).first()

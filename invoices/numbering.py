@@ -11,6 +11,8 @@ from tenants.models import Seller
 def take_number(seller: Seller, kind: str, year: int) -> str:
     """Take the next number of a seller's series of a year, in the seller's pattern, such as ``HD-2026-000123``.
 
+    Credit notes have a series of their own, ``C-HD-2026-000001``.
+
     Must run inside the issuing transaction: a rollback gives the number back, and the row's lock makes the order of
     numbers the order of issue.
     """
@@ -23,4 +25,5 @@ def take_number(seller: Seller, kind: str, year: int) -> str:
             [seller.pk, kind, year],
         )
         number = cursor.fetchone()[0]
-    return seller.number_pattern.format(seller=seller.code.upper(), year=year, number=number)
+    plain = seller.number_pattern.format(seller=seller.code.upper(), year=year, number=number)
+    return f"C-{plain}" if kind == NumberSeries.CREDIT_NOTE else plain

@@ -62,8 +62,7 @@ def _mirrored(line: Line, amount: Decimal) -> Line:
         Step("start", exact(line.amount), "credited"),
         Step("multiply", -Fraction(amount) / Fraction(line.amount), "credited"),
     )
-    return replace(
-        line,
+    return line._replace(
         amount=-amount,
         unrounded=Fraction(-amount),
         quantity_used=_negative(line.quantity_used) if whole else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -11,10 +13,12 @@ from tenants.models import LANGUAGES, Contract, Seller, Tenant
 class NumberSeries(models.Model):
     """A counter without gaps: one row per seller, kind of document and year, taken inside the issuing transaction."""
 
-    INVOICE = "invoice"
+    INVOICE, CREDIT_NOTE = "invoice", "credit_note"
 
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"))
-    kind = models.CharField(_("kind"), max_length=12, choices=[(INVOICE, _("invoice"))])
+    kind = models.CharField(
+        _("kind"), max_length=12, choices=[(INVOICE, _("invoice")), (CREDIT_NOTE, _("credit note"))]
+    )
     year = models.PositiveSmallIntegerField(_("year"))
     next_number = models.PositiveIntegerField(_("next number"), default=1)
 
@@ -27,11 +31,28 @@ class NumberSeries(models.Model):
         return f"{self.seller.code} {self.kind} {self.year}"
 
 
+class InvoiceManager(models.Manager["Invoice"]):
+    """The invoices alone, without the credit notes kept beside them."""
+
+    def get_queryset(self) -> models.QuerySet[Invoice]:
+        """Leave credit notes out."""
+        return super().get_queryset().filter(kind=Invoice.INVOICE)
+
+
 class Invoice(models.Model):
-    """One contract's month. A draft is computed anew at will; once issued, the database refuses to change it."""
+    """One contract's month. A draft is computed anew at will; once issued, the database refuses to change it.
+
+    A credit note (红字账单) is a document of the same table: of the kind credit note, issued at once, with mirrored
+    lines, and the invoice it ``credits``. ``objects`` are the invoices, ``documents`` are both.
+    """
 
     DRAFT, ISSUED = "draft", "issued"
+    INVOICE, CREDIT_NOTE = "invoice", "credit_note"
 
+    kind = models.CharField(
+        _("kind"), max_length=12, choices=[(INVOICE, _("invoice")), (CREDIT_NOTE, _("credit note"))], default=INVOICE
+    )
+    credits = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", verbose_name=_("credits"))
     seller = models.ForeignKey(Seller, models.PROTECT, verbose_name=_("seller"), related_name="invoices")
     tenant = models.ForeignKey(Tenant, models.PROTECT, verbose_name=_("tenant"), related_name="invoices")
     contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="invoices")
@@ -57,12 +78,25 @@ class Invoice(models.Model):
     issued_by = models.CharField(_("issued by"), max_length=150, blank=True)
     due_on = models.DateField(_("due"), null=True)
 
+    objects: ClassVar[models.Manager[Invoice]] = InvoiceManager()
+    documents: ClassVar[models.Manager[Invoice]] = models.Manager()
+
     class Meta:
+        base_manager_name = "documents"
         verbose_name = _("invoice")
         verbose_name_plural = _("invoices")
         ordering = ["-period_starts_on", "tenant"]
         constraints = [
-            models.UniqueConstraint(fields=["contract", "period_starts_on"], name="one_invoice_a_month"),
+            models.UniqueConstraint(
+                fields=["contract", "period_starts_on"],
+                condition=models.Q(kind="invoice"),
+                name="one_invoice_a_month",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="invoice", credits__isnull=True)
+                | models.Q(kind="credit_note", credits__isnull=False),
+                name="a_credit_note_credits_an_invoice",
+            ),
             models.CheckConstraint(
                 condition=models.Q(total=models.F("net") + models.F("tax")), name="net_and_tax_make_total"
             ),

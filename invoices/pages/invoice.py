@@ -12,14 +12,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from billing.errors import Refused
+from invoices import wording
 from invoices.evidence import bundle_of
 from invoices.issuing import stored_pdf
+from invoices.models import CreditNote, Invoice
 from invoices.pages.calls import calls_links
 from invoices.pages.visiting import invoice_by, language_of, private
 from invoices.rendering import render_page
 from invoices.rendering.document import Document
 from invoices.rendering.page import Links
 from invoices.sealing import published_keys
+from invoices.wording import Language
 
 
 @never_cache
@@ -31,16 +34,18 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
     address = reverse("invoice-page", args=[token])
     links: Links = {
         "pdf": f"{reverse('invoice-pdf', args=[token])}?language={language}",
-        "evidence": reverse("invoice-evidence", args=[token]),
         "zh": f"{address}?language=zh",
         "en": f"{address}?language=en",
     }
+    if invoice.kind == Invoice.INVOICE:
+        links["evidence"] = reverse("invoice-evidence", args=[token])
     with override("zh-hans" if language == "zh" else "en"):
         html = render_page(
             cast("Document", invoice.document),
             links=links,
             language=language,
             calls_of_line=calls_links(invoice, token),
+            notice=_credited(invoice, language),
         )
     return private(HttpResponse(html))
 
@@ -74,3 +79,10 @@ def invoice_evidence(request: HttpRequest, token: str) -> HttpResponse | Streami
 def evidence_keys(request: HttpRequest) -> JsonResponse:
     """Publish the public keys that sign, or once signed, evidence bundles."""
     return JsonResponse({"keys": published_keys()})
+
+
+def _credited(invoice: Invoice, language: Language) -> str:
+    """Say which credit notes took something of an invoice back."""
+    notes = CreditNote.objects.filter(credits=invoice).order_by("pk")
+    told = [f"{note.number} ({wording.money(language, str(note.total), note.currency)})" for note in notes]
+    return wording.label(language, "credited_by", notes=wording.pick(language, "、", ", ").join(told)) if told else ""

@@ -27,6 +27,13 @@ class Version(TypedDict):
     to: str | None
 
 
+class Credited(TypedDict):
+    """The invoice that a credit note takes back."""
+
+    number: str
+    issued_on: str
+
+
 class Contract(TypedDict):
     """The contract the bill follows."""
 
@@ -90,6 +97,8 @@ class Document(TypedDict):
     bill: dict[str, Any]
     explanations: dict[str, dict[str, str]]
     evidence: Evidence | None
+    credits: NotRequired[Credited]
+    reason: NotRequired[str]
     previous: NotRequired[Previous | None]
     price_changes: NotRequired[list[dict[str, Any]]]
     usage_by_day: NotRequired[list[UsageDay]]

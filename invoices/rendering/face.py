@@ -191,9 +191,12 @@ def _facts(lang: Language, document: Document) -> list[tuple[str, str]]:
     month, contract = document["period"], document["contract"]
     versions = wording.pick(lang, "、", ", ").join(str(each["number"]) for each in contract["versions"])
     name = wording.named(lang, contract, "name")
+    credited = document.get("credits")
     return _listed(
         lang,
         [
+            ("credits", f"{credited['number']} ({wording.day(lang, credited['issued_on'])})" if credited else ""),
+            ("reason", document.get("reason", "")),
             ("period", wording.span(lang, month["start"], month["end"])),
             ("zone", month["zone"]),
             ("contract", f"{name} {contract['code']}".strip()),

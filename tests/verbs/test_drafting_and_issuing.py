@@ -69,7 +69,7 @@ def test_a_refused_issue_gives_its_number_back(contract: Any, post: Any, monkeyp
     post(call_of(1))
     draft = draft_month(contract, OCTOBER, NOW)
     with monkeypatch.context() as broken:
-        broken.setattr("invoices.issuing._owe_mails", lambda *_: 1 / 0)
+        broken.setattr("invoices.issuing.owe_mails", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             issue(draft.pk, by="li", now=NOW)
     assert issue(draft.pk, by="li", now=NOW).number == "HD-2026-000001"

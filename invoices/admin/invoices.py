@@ -19,7 +19,7 @@ from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from invoices.issuing import issue, stored_pdf
 from invoices.links import page_link
-from invoices.models import Delivery, Invoice
+from invoices.models import CreditNote, Delivery, Invoice
 from invoices.preview_page import preview_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
@@ -35,11 +35,11 @@ def reader_language() -> str:
 class InvoiceAdmin(ViewOnlyAdmin):
     """Drafts to review and issue, and what was issued."""
 
-    list_display = ("title", "tenant", "period", "amount", "state", "hindrance", "due_on")
-    list_filter = ("state", "blocked", "seller", "period_starts_on")
+    list_display: tuple[str, ...] = ("title", "tenant", "period", "amount", "state", "hindrance", "due_on")
+    list_filter: tuple[str, ...] = ("state", "blocked", "seller", "period_starts_on")
     list_select_related = ("tenant", "contract", "seller")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
-    actions = ("choose_to_issue", "draft_again")
+    actions: tuple[str, ...] = ("choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
 
     @admin.display(description=_("invoice"))
@@ -103,6 +103,8 @@ class InvoiceAdmin(ViewOnlyAdmin):
             "invoice": invoice,
             "lines": lines,
             "figures": {name: f"{Decimal(bill[name]):,}" for name in ("net", "tax", "total")},
+            "notes": CreditNote.objects.filter(credits=invoice).order_by("pk"),
+            "credited": invoice.credits,
             "uncovered": bill.get("uncovered", []),
             "deliveries": invoice.deliveries.order_by("pk"),
             "page": page_link(invoice) if invoice.state == Invoice.ISSUED else "",
