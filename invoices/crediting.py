@@ -112,7 +112,7 @@ def _issue(asked: CreditRequest, *, by: str, now: datetime) -> CreditNote:
     note.state, note.issued_at, note.issued_by, note.due_on = Invoice.ISSUED, now, by, issued_on
     note.save()
     if not any(left_of(invoice).values()):
-        reverse_packages(f"invoice {invoice.pk}", by=by, now=now)
+        reverse_packages(invoice.contract, invoice=f"invoice {invoice.pk}", by=by, now=now)
     owe_mails(note, now)
     return note
 

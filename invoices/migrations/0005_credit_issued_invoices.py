@@ -6,108 +6,175 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('invoices', '0004_close_months_in_runs'),
-        ('tenants', '0005_let_sellers_close_by_themselves'),
+        ("invoices", "0004_close_months_in_runs"),
+        ("tenants", "0005_let_sellers_close_by_themselves"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CreditRequest',
+            name="CreditRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amounts', models.JSONField(blank=True, default=dict, verbose_name='amounts by line')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
-                ('requested_by', models.CharField(max_length=150, verbose_name='requested by')),
-                ('requested_at', models.DateTimeField(verbose_name='requested')),
-                ('decided_by', models.CharField(blank=True, max_length=150, verbose_name='decided by')),
-                ('decided_at', models.DateTimeField(null=True, verbose_name='decided')),
-                ('approved', models.BooleanField(null=True, verbose_name='approved')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("amounts", models.JSONField(blank=True, default=dict, verbose_name="amounts by line")),
+                ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                ("requested_by", models.CharField(max_length=150, verbose_name="requested by")),
+                ("requested_at", models.DateTimeField(verbose_name="requested")),
+                ("decided_by", models.CharField(blank=True, max_length=150, verbose_name="decided by")),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
+                ("approved", models.BooleanField(null=True, verbose_name="approved")),
             ],
             options={
-                'verbose_name': 'request for a credit note',
-                'verbose_name_plural': 'requests for credit notes',
-                'ordering': ['-pk'],
-                'permissions': [('decide_creditrequest', 'Can decide on credit notes')],
+                "verbose_name": "request for a credit note",
+                "verbose_name_plural": "requests for credit notes",
+                "ordering": ["-pk"],
+                "permissions": [("decide_creditrequest", "Can decide on credit notes")],
             },
         ),
         migrations.CreateModel(
-            name='CreditNote',
-            fields=[
-            ],
+            name="CreditNote",
+            fields=[],
             options={
-                'verbose_name': 'credit note',
-                'verbose_name_plural': 'credit notes',
-                'proxy': True,
-                'base_manager_name': 'documents',
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "credit note",
+                "verbose_name_plural": "credit notes",
+                "proxy": True,
+                "base_manager_name": "documents",
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('invoices.invoice',),
+            bases=("invoices.invoice",),
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('documents', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("documents", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AlterModelOptions(
-            name='invoice',
-            options={'base_manager_name': 'documents', 'ordering': ['-period_starts_on', 'tenant'], 'verbose_name': 'invoice', 'verbose_name_plural': 'invoices'},
+            name="invoice",
+            options={
+                "base_manager_name": "documents",
+                "ordering": ["-period_starts_on", "tenant"],
+                "verbose_name": "invoice",
+                "verbose_name_plural": "invoices",
+            },
         ),
         migrations.AlterModelManagers(
-            name='invoice',
+            name="invoice",
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('documents', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("documents", django.db.models.manager.Manager()),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='invoice',
-            name='one_invoice_a_month',
+            model_name="invoice",
+            name="one_invoice_a_month",
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='credits',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoices.invoice', verbose_name='credits'),
+            model_name="invoice",
+            name="credits",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="invoices.invoice",
+                verbose_name="credits",
+            ),
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='kind',
-            field=models.CharField(choices=[('invoice', 'invoice'), ('credit_note', 'credit note')], default='invoice', max_length=12, verbose_name='kind'),
+            model_name="invoice",
+            name="kind",
+            field=models.CharField(
+                choices=[("invoice", "invoice"), ("credit_note", "credit note")],
+                default="invoice",
+                max_length=12,
+                verbose_name="kind",
+            ),
         ),
         migrations.AlterField(
-            model_name='numberseries',
-            name='kind',
-            field=models.CharField(choices=[('invoice', 'invoice'), ('credit_note', 'credit note')], max_length=12, verbose_name='kind'),
+            model_name="numberseries",
+            name="kind",
+            field=models.CharField(
+                choices=[("invoice", "invoice"), ("credit_note", "credit note")], max_length=12, verbose_name="kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'invoice')), fields=('contract', 'period_starts_on'), name='one_invoice_a_month'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "invoice")),
+                fields=("contract", "period_starts_on"),
+                name="one_invoice_a_month",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('credits__isnull', True), ('kind', 'invoice')), models.Q(('credits__isnull', False), ('kind', 'credit_note')), _connector='OR'), name='a_credit_note_credits_an_invoice'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("credits__isnull", True), ("kind", "invoice")),
+                    models.Q(("credits__isnull", False), ("kind", "credit_note")),
+                    _connector="OR",
+                ),
+                name="a_credit_note_credits_an_invoice",
+            ),
         ),
         migrations.AddField(
-            model_name='creditrequest',
-            name='invoice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_requests', to='invoices.invoice', verbose_name='invoice'),
+            model_name="creditrequest",
+            name="invoice",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="credit_requests",
+                to="invoices.invoice",
+                verbose_name="invoice",
+            ),
         ),
         migrations.AddField(
-            model_name='creditrequest',
-            name='credit_note',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='request', to='invoices.creditnote', verbose_name='credit note'),
+            model_name="creditrequest",
+            name="credit_note",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="request",
+                to="invoices.creditnote",
+                verbose_name="credit note",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='creditrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by', models.F('requested_by')), _negated=True), models.Q(('reason', ''), _negated=True), models.Q(('requested_by', ''), _negated=True)), name='credit_takes_two'),
+            model_name="creditrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    models.Q(("reason", ""), _negated=True),
+                    models.Q(("requested_by", ""), _negated=True),
+                ),
+                name="credit_takes_two",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='creditrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved__isnull', True), ('credit_note', None), ('decided_at__isnull', True), ('decided_by', '')), models.Q(('decided_at__isnull', False), models.Q(('decided_by', ''), _negated=True), models.Q(models.Q(('approved', True), ('credit_note__isnull', False)), models.Q(('approved', False), ('credit_note__isnull', True)), _connector='OR')), _connector='OR'), name='credit_is_decided_by_someone'),
+            model_name="creditrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("approved__isnull", True),
+                        ("credit_note", None),
+                        ("decided_at__isnull", True),
+                        ("decided_by", ""),
+                    ),
+                    models.Q(
+                        ("decided_at__isnull", False),
+                        models.Q(("decided_by", ""), _negated=True),
+                        models.Q(
+                            models.Q(("approved", True), ("credit_note__isnull", False)),
+                            models.Q(("approved", False), ("credit_note__isnull", True)),
+                            _connector="OR",
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="credit_is_decided_by_someone",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='creditrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('approved__isnull', True)), fields=('invoice',), name='one_open_credit_request'),
+            model_name="creditrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("approved__isnull", True)), fields=("invoice",), name="one_open_credit_request"
+            ),
         ),
     ]
