@@ -126,6 +126,12 @@ def uncovered(subject: Subject) -> Iterator[Found]:
         yield Found("uncovered", severity, {"meter": meter, "calls": calls, "seconds": talk // 1000}, meter)
 
 
+def late_uncovered(subject: Subject) -> Iterator[Found]:
+    """Find late calls of earlier months that no clause of their month takes."""
+    for month, calls in subject.document.get("late_uncovered", {}).items():
+        yield Found("late_uncovered", Finding.ERROR, {"month": month, "calls": calls}, month)
+
+
 def unsigned(subject: Subject) -> Iterator[Found]:
     """Find amendments that should rule in the month and are not signed; and versions that begin in it."""
     period = subject.period
@@ -158,7 +164,7 @@ def added_up(subject: Subject) -> Iterator[Found]:
         yield Found("lines_differ", Finding.ERROR, {"lines": f"{lines:f}", "net": f"{net:f}", "total": f"{total:f}"})
 
 
-CHECKS = (declared, silent_days, quarantined, swing, uncovered, unsigned, recounted, added_up)
+CHECKS = (declared, silent_days, quarantined, swing, uncovered, late_uncovered, unsigned, recounted, added_up)
 
 
 def keep_findings(step: RunStep, found: Iterable[Found], now: datetime) -> list[Finding]:

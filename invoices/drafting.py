@@ -19,6 +19,7 @@ from billing.rating.terms import Name, Terms
 from billing.rating.totals import Totals
 from invoices.evidence import digest_of
 from invoices.models import Invoice, Line
+from invoices.settling import Settled, settled_with, store_settlements
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
 from tenants.noticing import changes_in
@@ -42,6 +43,7 @@ class Draft:
     totals: Totals
     bill: Bill
     document: dict[str, Any]
+    settled: list[Settled]
 
 
 def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
@@ -60,8 +62,15 @@ def compute_draft(contract: Contract, period: Period) -> Draft:
     """Rate a counted month and write its document, storing nothing. Raises NotInForce."""
     terms = terms_for(contract, period)
     totals = totals_of(contract.tenant_id, contract.pk, terms)
-    bill = rate(terms, totals)
-    return Draft(contract, terms, totals, bill, _document(contract, terms, bill))
+    settled = settled_with(contract, period.starts_on)
+    bill = rate(terms, totals, [each.difference for each in settled])
+    document = _document(contract, terms, bill)
+    if settled:
+        document["settled"] = [each.difference.to_json() for each in settled]
+        document["late_uncovered"] = {
+            each.difference.period: each.uncovered_calls for each in settled if each.uncovered_calls > 0
+        }
+    return Draft(contract, terms, totals, bill, document, settled)
 
 
 def store_draft(draft: Draft, now: datetime) -> Invoice:
@@ -82,6 +91,7 @@ def store_draft(draft: Draft, now: datetime) -> Invoice:
     invoice.blocked, invoice.drafted_at = bill.blocked, now
     invoice.save()
     _store_lines(invoice, bill)
+    store_settlements(invoice, draft.settled)
     return invoice
 
 

@@ -18,6 +18,7 @@ from invoices.models import Delivery, Invoice, NumberSeries, StoredFile
 from invoices.numbering import take_number
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
+from invoices.settling import is_outdated
 from tenants.contracts import entered_since, freeze_contract
 from tenants.models import Tenant
 from tenants.packages import settle_packages
@@ -50,6 +51,10 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
             raise CannotIssue(
                 "stale_draft",
                 _("Something was agreed or entered after this draft was computed; draft it again and review it."),
+            )
+        if is_outdated(draft):
+            raise CannotIssue(
+                "settled_meanwhile", _("Another invoice settled the same late calls; draft it again and review it.")
             )
         if not freeze(draft.tenant_id, draft.period_starts_on, drafted_at=draft.drafted_at, now=now):
             raise CannotIssue(

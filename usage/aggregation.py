@@ -73,9 +73,11 @@ def _prepare(cursor: Any) -> None:
     cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
 
 
-def _fill(cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None) -> None:
+def _fill(
+    cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None, *, known: bool = False
+) -> None:
     for segment in terms.segments:
-        for statement in counting_statements(tenant_id, contract_id, terms, segment):
+        for statement in counting_statements(tenant_id, contract_id, terms, segment, known=known):
             cursor.execute(statement)
     for gap in gaps.days if gaps else ():
         cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
@@ -205,12 +207,58 @@ def stale_months(limit: int) -> list[tuple[int, date]]:
     return list(found.values_list("tenant_id", "period")[:limit])
 
 
-def totals_of(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
-    """Read a month's totals in the engine's form."""
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What is known of a frozen month that its invoice did not know: how many late calls and late changes."""
+
+    calls: int
+    changes: int
+
+
+def totals_as_known(contract: Contract, terms: Terms) -> tuple[Totals, Late]:
+    """Count a frozen month with all that came late, beside its totals, and keep nothing.
+
+    The lock keeps deliveries out meanwhile, so that the totals are those of the calls that are counted as late.
+    """
+    tenant_id, period = contract.tenant_id, terms.period.starts_on
+    with transaction.atomic(), connection.cursor() as cursor:
+        _prepare(cursor)
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, period)])
+        late = late_of(tenant_id, period)
+        _fill(cursor, tenant_id, -contract.pk, terms, None, known=True)
+        totals = totals_of(tenant_id, contract.pk, terms, known=True)
+        transaction.set_rollback(True)
+    return totals, late
+
+
+def late_of(tenant_id: int, period: date) -> Late:
+    """Count what came late for a month, and every late change of calls that were in it at some time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM usage_call WHERE tenant_id = %(tenant)s AND period = %(period)s "
+            "AND flags && '{late}'), (SELECT count(*) FROM usage_callversion WHERE tenant_id = %(tenant)s AND late "
+            "AND (source_id, call_id, leg) IN (SELECT source_id, call_id, leg FROM usage_callversion "
+            "WHERE tenant_id = %(tenant)s AND late "
+            "AND (period = %(period)s OR (replacement ->> 'period')::date = %(period)s)))",
+            {"tenant": tenant_id, "period": period},
+        )
+        return Late(*cursor.fetchone())
+
+
+def late_months(tenant_id: int, before: date) -> list[date]:
+    """List the tenant's frozen months before a day for which something came late, in order."""
+    found = UsageMonth.objects.filter(
+        tenant_id=tenant_id, state=UsageMonth.FROZEN, late_since__isnull=False, period__lt=before
+    )
+    return list(found.order_by("period").values_list("period", flat=True))
+
+
+def totals_of(tenant_id: int, contract_id: int, terms: Terms, *, known: bool = False) -> Totals:
+    """Read a month's totals in the engine's form; those ``known`` by now are read where they were counted beside."""
     rows: list[Row] = []
     uncovered: list[Uncovered] = []
     found = UsageTotal.objects.filter(
-        tenant_id=tenant_id, contract_id=contract_id, period=terms.period.starts_on
+        tenant_id=tenant_id, contract_id=-contract_id if known else contract_id, period=terms.period.starts_on
     ).order_by("segment", "clause", "meter", "day", "group", "cell")
     for total in found:
         cell = tuple((name, value) for name, value in json.loads(total.cell)) if total.cell else ()
@@ -235,7 +283,7 @@ def totals_of(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
     return Totals(
         rows=tuple(rows),
         uncovered=tuple(uncovered),
-        events=tuple(_events(tenant_id, terms)),
+        events=tuple(_events(tenant_id, terms, known=known)),
         subscriptions=held_in(contract_id, terms.period),
         measurements=measured_in(contract_id, terms.period),
         balances=balances_in(contract_id, terms.period),
@@ -290,7 +338,7 @@ def billed_seconds_by_day(tenant_id: int, contract_id: int, period: date) -> dic
     return dict(found.values_list("day").annotate(Sum("billed_seconds")))
 
 
-def _events(tenant_id: int, terms: Terms) -> Iterator[Event]:
+def _events(tenant_id: int, terms: Terms, *, known: bool) -> Iterator[Event]:
     """List single events where a percentage price looks at each; they are read from the calls themselves."""
     for segment in terms.segments:
         for takings in meters(segment.agreement).values():
@@ -301,7 +349,7 @@ def _events(tenant_id: int, terms: Terms) -> Iterator[Event]:
                     ).format(
                         Literal(taking.counter),
                         group_of(taking, segment, terms.zone),
-                        calls_of(tenant_id, terms, segment),
+                        calls_of(tenant_id, terms, segment, known=known),
                         selectors.taken_first(takings, taking.clause, segment.agreement, terms.zone),
                     )
                     with connection.cursor() as cursor:

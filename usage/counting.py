@@ -22,9 +22,11 @@ class CannotCount(Refused):
     status = 409
 
 
-def counting_statements(tenant_id: int, contract_id: int, terms: Terms, segment: Segment) -> Iterator[Composable]:
-    """Build the statements that fill the totals of one segment: one for each meter."""
-    calls = calls_of(tenant_id, terms, segment)
+def counting_statements(
+    tenant_id: int, contract_id: int, terms: Terms, segment: Segment, *, known: bool = False
+) -> Iterator[Composable]:
+    """Build the statements that fill the totals of one segment: one for each meter. ``known`` as in ``calls_of``."""
+    calls = calls_of(tenant_id, terms, segment, known=known)
     head = SQL("{}, {}, {}::date, {}").format(
         Literal(tenant_id), Literal(contract_id), Literal(terms.period.starts_on), Literal(segment.number)
     )
@@ -72,25 +74,42 @@ def _seen_by_none(head: Composable, left_over: Composable, calls: Composable, zo
     ).format(head, selectors.local_day(zone), calls, left_over)
 
 
-def calls_of(tenant_id: int, terms: Terms, segment: Segment | Period) -> Composable:
-    """Give FROM and WHERE for a contract's calls of a segment: legs that count, neither late nor voided, in its scope."""
-    return _calls_on(tenant_id, terms, segment) + SQL("").join(
+def calls_of(tenant_id: int, terms: Terms, segment: Segment | Period, *, known: bool = False) -> Composable:
+    """Give FROM and WHERE for a contract's calls of a segment: legs that count, neither late nor voided, in its scope.
+
+    ``known`` gives what is known by now of a frozen month instead: late calls too, and corrected ones as corrected.
+    """
+    return _calls_on(tenant_id, terms, segment, known=known) + SQL("").join(
         SQL(" AND {}").format(each) for each in selectors.in_scope(terms)
     )
 
 
-def _calls_on(tenant_id: int, terms: Terms, segment: Segment | Period) -> Composed:
+def _calls_on(tenant_id: int, terms: Terms, segment: Segment | Period, *, known: bool = False) -> Composed:
     return SQL(
-        "FROM usage_call WHERE tenant_id = {} AND period = {}::date AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && '{{late,voided}}' "
+        "FROM {} WHERE tenant_id = {} AND period = {}::date AND (leg = 'a' OR starts_with(leg, 'a:')) AND NOT flags && {} "
         "AND started_at >= {}::timestamptz AND started_at < {}::timestamptz"
     ).format(
+        _KNOWN.format(tenant=Literal(tenant_id), period=Literal(terms.period.starts_on))
+        if known
+        else SQL("usage_call"),
         Literal(tenant_id),
         Literal(terms.period.starts_on),
+        SQL("'{voided}'" if known else "'{late,voided}'"),
         Literal(midnight(segment.starts_on, terms.zone)),
         Literal(midnight(segment.ends_on, terms.zone)),
     )
 
 
+# The calls of a month as they are known by now: where a change waits because its month was frozen, what the last one says.
+_KNOWN = SQL("""(
+SELECT each.* FROM usage_call AS each WHERE tenant_id = {tenant} AND period = {period}::date AND NOT flags && '{{changed_late}}'
+UNION ALL SELECT changed.* FROM usage_callversion AS v, jsonb_populate_record(NULL::usage_call, v.replacement) AS changed
+WHERE v.tenant_id = {tenant} AND v.late AND v.kind = 'correction' AND changed.period = {period}::date AND NOT EXISTS (
+  SELECT FROM usage_callversion AS n WHERE (n.tenant_id, n.source_id, n.call_id, n.leg) = (v.tenant_id, v.source_id, v.call_id, v.leg)
+  AND n.late AND n.version > v.version)
+AND EXISTS (SELECT FROM usage_call AS c WHERE (c.tenant_id, c.source_id, c.call_id, c.leg, c.period)
+  = (v.tenant_id, v.source_id, v.call_id, v.leg, v.period) AND c.flags && '{{changed_late}}')
+) AS usage_call""")
 _INTO = SQL(
     'INSERT INTO usage_usagetotal (tenant_id, contract_id, period, segment, meter, clause, day, "group", cell, calls, '
     "talk_ms, billed_seconds, value, histogram) "

@@ -134,15 +134,13 @@ class Settlement(models.Model):
     """What an invoice carries along for an earlier, frozen month: calls that came late, corrections, an amendment.
 
     ``bill`` is that month rated again with all that was known of it; the next settlement subtracts it. ``follows`` is
-    the settlement it subtracted itself, null when that was the month's own invoice. Rolled says that the calls were
-    counted with the invoice's own month, because their amount is below the contract's limit.
+    the settlement it subtracted itself, null when that was the month's own invoice; ``seen`` how much had come late.
     """
 
     invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="settlements", verbose_name=_("invoice"))
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="+", verbose_name=_("contract"))
     period_starts_on = models.DateField(_("period from"))
     follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", verbose_name=_("follows"))
-    rolled = models.BooleanField(_("rolled into the invoice's month"), default=False)
     net = models.DecimalField(_("net"), max_digits=18, decimal_places=3)
     total = models.DecimalField(_("total"), max_digits=18, decimal_places=3)
     terms = models.JSONField()

@@ -4,19 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0011_note_months_with_late_calls'),
+        ("usage", "0011_note_months_with_late_calls"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='calllisting',
-            options={'default_permissions': (), 'managed': False, 'verbose_name': 'call', 'verbose_name_plural': 'call records'},
+            name="calllisting",
+            options={
+                "default_permissions": (),
+                "managed": False,
+                "verbose_name": "call",
+                "verbose_name_plural": "call records",
+            },
         ),
         migrations.AlterField(
-            model_name='removal',
-            name='what',
-            field=models.CharField(choices=[('calls', 'call records'), ('numbers', 'numbers in clear'), ('quarantine', 'records in quarantine')], default='calls', max_length=10, verbose_name='removed'),
+            model_name="removal",
+            name="what",
+            field=models.CharField(
+                choices=[
+                    ("calls", "call records"),
+                    ("numbers", "numbers in clear"),
+                    ("quarantine", "records in quarantine"),
+                ],
+                default="calls",
+                max_length=10,
+                verbose_name="removed",
+            ),
         ),
     ]

@@ -1,0 +1,164 @@
+"""What comes late, or is corrected late, in whatever combination: invoices and differences make one clean bill."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from billing.periods import period_containing
+from billing.rating import Bill
+from invoices.drafting import draft_month
+from invoices.issuing import CannotIssue, issue
+from invoices.models import Invoice, Settlement
+from tenants.contracts import sign
+from tenants.models import Contract, ContractVersion, Tenant
+from tests.conftest import NOW, TALK, call_of
+from usage.correcting import correct_call, void_call
+from usage.formats import native
+from usage.ingestion import Reporter, ingest_batch
+from usage.models import Source
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MONTHS = [period_containing(date(2026, month, 1)) for month in (7, 8, 9, 10)]
+JULY, AUGUST, SEPTEMBER, OCTOBER = MONTHS
+CALLS = {"code": "calls", "kind": "calls", "name": {"zh": "次", "en": "Calls"}, "price": "0.07", "tax": "0.13"}
+TIERS = TALK | {
+    "price": {
+        "kind": "graduated",
+        "tiers": [{"up_to": "5", "price": "0.19"}, {"up_to": "9", "price": "0.13"}, {"price": "0.07"}],
+    }
+}
+NUMBER = itertools.count(1)
+
+
+class Side:
+    """A tenant with one contract, to which things happen."""
+
+    def __init__(self, seller: Any) -> None:
+        code = f"t{next(NUMBER)}"
+        self.tenant = Tenant.objects.create(seller=seller, code=code, name_zh="甲", name_en="A", zone="Asia/Shanghai")
+        self.contract = Contract.objects.create(tenant=self.tenant, code=code, name_zh="合同", name_en="Contract")
+        document = {"version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": [TIERS, CALLS]}
+        version = ContractVersion.objects.create(
+            contract=self.contract, number=1, starts_on=date(2026, 1, 1), agreement=document
+        )
+        sign(version, by="test", reason="agreed", now=NOW)
+        self.source = Source.objects.create(tenant=self.tenant, code="s", zone="Asia/Shanghai")
+        self.reporter = Reporter(self.tenant.pk, self.tenant.zone, 1, keep_numbers=False, accept_days_back=900)
+
+    def send(self, *records: dict[str, Any]) -> None:
+        decoded = native.decode(json.dumps(records).encode())
+        assert ingest_batch(self.reporter, self.source, decoded, "native", NOW).count("accepted") == len(records)
+
+    def correct(self, record: dict[str, Any]) -> None:
+        (decoded,) = native.decode(json.dumps([record]).encode())
+        assert decoded.record is not None
+        correct_call(self.reporter, self.source, record["call_id"], decoded.record, reason="wrong", by="li", now=NOW)
+
+    def void(self, call_id: str) -> None:
+        void_call(self.tenant.pk, self.source.pk, call_id, reason="a test", by="li", now=NOW)
+
+    def invoice(self, month: Any, minutes: int) -> Invoice:
+        now = NOW + timedelta(minutes=minutes)
+        return issue(draft_month(self.contract, month, now).pk, by="li", now=now)
+
+
+def call(number: int, month: Any, seconds: int) -> dict[str, Any]:
+    start = datetime.combine(month.starts_on + timedelta(days=number % 20), datetime.min.time())
+    at = lambda more: f"{(start + timedelta(hours=9, seconds=more)).isoformat()}+08:00"  # noqa: E731
+    return call_of(number, started_at=at(0), answered_at=at(5), ended_at=at(5 + seconds))
+
+
+def owed(side: Side, month: Any) -> tuple[Decimal, Decimal]:
+    """Add up net and total of what all invoices say of one month, its own lines and what was settled later."""
+    net = total = Decimal(0)
+    for invoice in Invoice.objects.filter(contract=side.contract):
+        bill = Bill.from_json(invoice.document["bill"])
+        for row in bill.taxes:
+            if (row.period or bill.period.label) == month.label:
+                net, total = net + row.net, total + row.net + row.tax
+        assert sum(line.amount for line in bill.lines) == bill.net == invoice.net
+    return net, total
+
+
+def clean(seller: Any, records: dict[int, dict[str, Any]]) -> list[tuple[Decimal, Decimal]]:
+    side = Side(seller)
+    side.send(*records.values())
+    invoices = [side.invoice(month, minutes) for minutes, month in enumerate(MONTHS)]
+    return [(each.net, each.total) for each in invoices]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_invoices_and_differences_make_one_clean_bill(seller: Any, seed: int) -> None:
+    chance, side = random.Random(seed), Side(seller)
+    records = {n: call(n, chance.choice([JULY, AUGUST]), chance.choice([20, 61, 200])) for n in range(1, 9)}
+    side.send(*records.values())
+    numbers = itertools.count(100)
+
+    def disturb() -> None:
+        for _ in range(chance.randint(1, 4)):
+            what = chance.choice(["late", "void", "correct", "move", "back"])
+            known = chance.choice(list(records)) if records else None
+            if what == "late" or known is None:
+                number = next(numbers)
+                records[number] = call(number, chance.choice([JULY, AUGUST]), chance.choice([30, 90, 400]))
+                side.send(records[number])
+            elif what == "void":
+                side.void(f"call-{known}")
+                del records[known]
+            else:
+                month = chance.choice([JULY, AUGUST]) if what == "move" else None
+                starts = date.fromisoformat(records[known]["started_at"][:10])
+                records[known] = call(known, month or period_containing(starts), chance.choice([20, 61, 333]))
+                side.correct(records[known])
+
+    for minutes, month in enumerate([JULY, AUGUST, SEPTEMBER]):
+        disturb()  # before the invoice of the month, after that of the one before
+        side.invoice(month, minutes)
+    disturb()
+    side.invoice(OCTOBER, 9)
+    assert [owed(side, month) for month in MONTHS] == clean(seller, records)
+    assert Settlement.objects.filter(contract=side.contract).exists()
+
+
+def test_a_late_call_keeps_its_tier_and_its_month(seller: Any) -> None:
+    side = Side(seller)
+    side.send(*(call(n, JULY, 60) for n in range(5)))  # five minutes: the first tier is full
+    side.invoice(JULY, 0)
+    side.send(call(9, JULY, 60))
+    lines = Bill.from_json(side.invoice(AUGUST, 1).document["bill"]).lines
+    assert [(line.key, str(line.amount), line.period) for line in lines] == [
+        ("2026-07/talk.tier-2", "0.13", "2026-07"),
+        ("2026-07/calls", "0.07", "2026-07"),
+    ]
+    assert side.invoice(SEPTEMBER, 2).net == 0, "settled once"
+
+
+def test_two_drafts_that_settle_the_same_calls_are_not_both_issued(seller: Any) -> None:
+    side = Side(seller)
+    side.send(call(1, JULY, 60))
+    side.invoice(JULY, 0)
+    side.send(call(2, JULY, 60))
+    august, september = (draft_month(side.contract, month, NOW) for month in (AUGUST, SEPTEMBER))
+    issue(august.pk, by="li", now=NOW)
+    with pytest.raises(CannotIssue, match="same late calls"):
+        issue(september.pk, by="li", now=NOW)
+    assert side.invoice(SEPTEMBER, 1).net == 0
+
+
+@pytest.mark.parametrize("statement", ["UPDATE invoices_settlement SET net = 0", "DELETE FROM invoices_settlement"])
+def test_the_database_refuses_to_change_what_an_invoice_settled(seller: Any, statement: str) -> None:
+    side = Side(seller)
+    side.send(call(1, JULY, 60))
+    side.invoice(JULY, 0)
+    side.send(call(2, JULY, 60))
+    side.invoice(AUGUST, 1)
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
