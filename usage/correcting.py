@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from billing.errors import Refused
-from usage.formats.record import CallRecord, Decoded, refusal_of
+from usage.formats.record import CallRecord, refusal_of
 from usage.ingestion import Reporter, lock_call, lock_key, period_finder
 from usage.models import CallVersion, Source
 from usage.partitions import ensure_partitions
@@ -103,7 +103,7 @@ def correct_call(
         delivery = Delivery(
             reporter.tenant_id, source.pk, row["batch_id"], now, reporter.keep_numbers, months.frozen - {_period(row)}
         )
-        candidate = Candidate(0, Decoded(raw=b"", call_id=call_id), record, period, record.content_hash)
+        candidate = Candidate(0, record, (), period, record.content_hash)
         kept = {name: row[name] for name in KEPT_WITH_THE_CALL} | {"version": row["version"] + 1}
         changed = json.loads(msgspec.json.encode(row_of(delivery, candidate) | kept))
         _keep(row, changed, CallVersion.CORRECTION, late=late, reason=reason, by=by, now=now)

@@ -6,9 +6,11 @@ import bisect
 import contextlib
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import count, repeat
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +19,7 @@ import uuid_utils.compat as uuids
 from django.db import connection, transaction
 
 from billing.periods import periods
-from usage.formats.record import Decoded, Fault, refusal_of
+from usage.formats.record import Decoded, Fault, Whole, accept_all, records_of, refusal_of
 from usage.models import Source
 from usage.partitions import ensure_partitions
 from usage.storing import (
@@ -31,6 +33,7 @@ from usage.storing import (
     take_locks,
 )
 
+OUTCOMES = ("accepted", "duplicate", "conflict", "rejected")
 BUCKETS = 64
 FEW_RECORDS = 24
 
@@ -80,11 +83,17 @@ class Outcome:
         excepted = {item.index: item for item in self.exceptions}
         return [excepted.get(n) or Item(n, each.call_id, "accepted") for n, each in enumerate(self.decoded)]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Count the records by outcome, in the order of OUTCOMES."""
+        tally = Counter(item.outcome for item in self.exceptions)
+        return dict.fromkeys(OUTCOMES, self.received - len(self.exceptions)) | {
+            name: tally[name] for name in OUTCOMES[1:]
+        }
+
     def count(self, outcome: str) -> int:
         """Count the records with one outcome."""
-        if outcome == "accepted":
-            return len(self.decoded) - len(self.exceptions)
-        return sum(item.outcome == outcome for item in self.exceptions)
+        return self.counts[outcome]
 
 
 @dataclass(slots=True)
@@ -99,7 +108,7 @@ class Prepared:
     candidates: list[Candidate]
     months: list[date]
     whole: bool
-    lines: list[str]
+    lines: list[bytes]
 
     @property
     def few(self) -> bool:
@@ -197,8 +206,10 @@ def _sift(reporter: Reporter, decoded: Sequence[Decoded], now: datetime, outcome
     """Set aside what cannot be true and what the delivery itself repeats; name the period of the rest."""
     earliest = now - timedelta(days=reporter.accept_days_back)
     period_of = period_finder(reporter.zone, reporter.billing_day)
+    if candidates := _take_all(decoded, earliest, now, period_of):
+        return candidates
     seen: dict[tuple[str, str], bytes] = {}
-    candidates: list[Candidate] = []
+    candidates = []
     for index, each in enumerate(decoded):
         record = each.record
         fault = each.fault or (refusal_of(record, earliest, now) if record else None)
@@ -209,10 +220,27 @@ def _sift(reporter: Reporter, decoded: Sequence[Decoded], now: datetime, outcome
         digest = record.content_hash
         known = seen.setdefault((record.call_id, record.leg), digest)
         if known is digest:
-            candidates.append(Candidate(index, each, record, period_of(record.started_at), digest))
+            candidates.append(Candidate(index, record, each.flags, period_of(record.started_at), digest))
         else:
             outcome.exceptions.append(_repeated(index, each.call_id, same=known == digest))
     return candidates
+
+
+def _take_all(
+    decoded: Sequence[Decoded], earliest: datetime, now: datetime, period_of: Callable[[datetime], date]
+) -> list[Candidate]:
+    """Judge a delivery as a whole, which takes a quarter of the time; nothing when a record has to be set aside."""
+    records = [record for record in records_of(decoded) if record is not None]
+    if len(records) < len(decoded) or len({(r.call_id, r.leg) for r in records}) < max(len(records), 1):
+        return []
+    hashes = accept_all(records, earliest, now)
+    if hashes is None:
+        return []
+    started = [record.started_at for record in records]
+    first, last = period_of(min(started)), period_of(max(started))
+    months = repeat(first) if first == last else map(period_of, started)
+    flags = repeat(()) if isinstance(decoded, Whole) else [each.flags for each in decoded]
+    return list(map(Candidate, count(), records, flags, months, hashes))
 
 
 def store(prepared: Prepared) -> None:
@@ -238,7 +266,7 @@ def store(prepared: Prepared) -> None:
         "INSERT INTO usage_batch (tenant_id, id, source_id, format, received_at, received, accepted, duplicates, "
         "conflicts, rejected) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [who.tenant_id, outcome.batch_id, prepared.source.pk, prepared.format_name, prepared.now,
-         outcome.received, *map(outcome.count, ("accepted", "duplicate", "conflict", "rejected"))],
+         outcome.received, *outcome.counts.values()],
         prepare=True,
     )  # fmt: skip
 
@@ -284,7 +312,7 @@ def _judge_known(cursor: Any, prepared: Prepared, known: dict[tuple[str, str], b
     for candidate in prepared.candidates:
         digest = known.get(candidate.key)
         if digest == candidate.content_hash:
-            outcome.exceptions.append(_repeated(candidate.index, candidate.record.call_id, same=True))
+            outcome.exceptions.append(Item(candidate.index, candidate.record.call_id, "duplicate"))
         elif digest is not None:
             differing.append(candidate)
     if differing:

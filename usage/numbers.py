@@ -35,5 +35,7 @@ def number_hash(tenant_id: int, number: str) -> bytes:
 
 @functools.lru_cache(maxsize=8192)
 def kept(tenant_id: int, number: str) -> tuple[str, str]:
-    """Return a number's mask and its hash in hexadecimal; robots call from few numbers, so many are at hand already."""
-    return mask(number), number_hash(tenant_id, number).hex()
+    """Return a number's mask and its hash as PostgreSQL writes bytes; robots call from few numbers, and often again."""
+    digest = _hasher(tenant_id).copy()
+    digest.update(number.encode())
+    return mask(number), f"\\x{digest.hexdigest()}"

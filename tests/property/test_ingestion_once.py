@@ -180,7 +180,7 @@ def test_a_look_up_by_key_reads_the_key_without_statistics(reporter: Reporter, t
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         statement = _find_known(months).decode()
-        cursor.execute(f"EXPLAIN {statement}", [tenant.pk, source.pk, ["a"], ["a"]])
+        cursor.execute(f"EXPLAIN {statement}", {"tenant": tenant.pk, "source": source.pk, "ids": ["a"], "legs": ["a"]})
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "_pkey" in plan
     assert "started_at" not in plan

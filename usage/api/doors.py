@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,7 +95,7 @@ class IngestView(TenantView):
         """Return the request's body, unpacked within bounds."""
         return body_of_request(self.request)
 
-    def _read(self, source: Source, format_name: str, body: bytes, uuid: str) -> list[Decoded]:
+    def _read(self, source: Source, format_name: str, body: bytes, uuid: str) -> Sequence[Decoded]:
         refuse_when_full()
         content_type = self.request.META.get("CONTENT_TYPE", "")
         decoded = reading.read(format_name, body, rules_of(source), content_type=content_type, uuid=uuid)
@@ -241,8 +242,7 @@ def refuse_when_full() -> None:
 def body_of(outcome: Outcome, *, every_item: bool) -> dict[str, Any]:
     """Build the answer's body from an outcome."""
     counts = {
-        f"{name}{'' if name in {'accepted', 'rejected'} else 's'}": outcome.count(name)
-        for name in ("accepted", "duplicate", "conflict", "rejected")
+        f"{name}{'' if name in {'accepted', 'rejected'} else 's'}": number for name, number in outcome.counts.items()
     }
     items = []
     for item in outcome.items if every_item else outcome.exceptions:

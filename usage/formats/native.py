@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from billing.errors import Refused
-from usage.formats.record import CallRecord, Decoded, Fault
+from usage.formats.record import CallRecord, Decoded, Fault, Whole
 
 MAX_RECORDS = 5000
 KEPT_BYTES = 256 * 1024
@@ -35,11 +36,13 @@ class TooManyRecords(UnreadableBody):
     status = 413
 
 
-def decode(body: bytes) -> list[Decoded]:
+def decode(body: bytes) -> Sequence[Decoded]:
     """Read an object or an array of up to 5,000 records; a record that does not fit becomes a fault, not an error.
 
     Raises UnreadableBody when the body is no JSON array or object, or has too many records.
     """
+    if whole := _read_whole(body, lambda: _parts.decode(body)):
+        return whole
     try:
         if body.lstrip()[:1] == b"{":
             _any.decode(body)
@@ -48,31 +51,26 @@ def decode(body: bytes) -> list[Decoded]:
     except UNREADABLE as error:
         raise UnreadableBody("not_json", f"The body is no JSON object or array of call records: {error}.") from None
     refuse_too_many(len(raws))
-    try:
-        records = _whole.decode(body)
-        repeated = may_repeat_names(body, _any.decode(body))
-    except UNREADABLE:
-        repeated = True  # one is wrong: find out which, and take the others
-    if repeated:
-        return [decode_one(bytes(raw)) for raw in raws]
-    return [Decoded(raw=raw, record=record, call_id=record.call_id) for raw, record in zip(raws, records, strict=True)]
+    return [decode_one(bytes(raw)) for raw in raws]
 
 
-def decode_lines(body: bytes) -> list[Decoded]:
+def decode_lines(body: bytes) -> Sequence[Decoded]:
     """Read NDJSON: one record a line, blank lines ignored. Raises UnreadableBody when there are too many."""
     lines = [line for line in body.split(b"\n") if not line.isspace() and line]
     refuse_too_many(len(lines))
-    joined = b"[" + b",".join(lines) + b"]"
+    whole = _read_whole(b"[" + b",".join(lines) + b"]", lambda: lines)
+    return whole if whole and len(whole) == len(lines) else [decode_one(line) for line in lines]
+
+
+def _read_whole(body: bytes, split: Callable[[], list[bytes] | list[msgspec.Raw]]) -> Whole | None:
+    """Read an array of records none of which has a fault; None when one may have, or when there are too many."""
     try:
-        records = _whole.decode(joined)
-        if len(records) == len(lines) and not may_repeat_names(joined, _any.decode(joined)):
-            return [
-                Decoded(raw=line, record=record, call_id=record.call_id)
-                for line, record in zip(lines, records, strict=True)
-            ]
+        records = _whole.decode(body)
+        if len(records) > MAX_RECORDS or may_repeat_names(body, _any.decode(body)):
+            return None
     except UNREADABLE:
-        pass
-    return [decode_one(line) for line in lines]
+        return None
+    return Whole(records, split)
 
 
 def refuse_too_many(count: int) -> None:
@@ -87,14 +85,9 @@ def may_repeat_names(body: bytes, parsed: Any) -> bool:
     The decoders keep the last of two; a sender that says two things must be asked. Counting is quick and errs on the
     careful side: a text that holds `":` is looked at again, record by record.
     """
-    fields = 0
-    for each in parsed if type(parsed) is list else [parsed]:
-        if type(each) is dict:
-            fields += len(each)
-            for name in ("counters", "labels"):
-                inner = each.get(name)
-                if type(inner) is dict:
-                    fields += len(inner)
+    objects = [each for each in (parsed if type(parsed) is list else [parsed]) if type(each) is dict]
+    inner = [found for each in objects for name in ("counters", "labels") if type(found := each.get(name)) is dict]
+    fields = sum(map(len, objects)) + sum(map(len, inner))
     return body.translate(None, b" \t\n\r").count(b'":') != fields
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from usage.formats import cloudevents, freeswitch, mapped, native, switchlines, table
 from usage.formats.native import UnreadableBody
 from usage.formats.record import Decoded
@@ -26,7 +28,9 @@ def format_of(content_type: str) -> str:
     return BY_TYPE.get(content_type.partition(";")[0].strip().lower(), NATIVE)
 
 
-def read(format_name: str, body: bytes, rules: SourceRules, *, content_type: str = "", uuid: str = "") -> list[Decoded]:
+def read(
+    format_name: str, body: bytes, rules: SourceRules, *, content_type: str = "", uuid: str = ""
+) -> Sequence[Decoded]:
     """Read a delivery, then apply the source's rules for numbers and legs.
 
     Raises UnreadableBody where nothing of the body can be read and its sender will look at the answer.
@@ -34,7 +38,7 @@ def read(format_name: str, body: bytes, rules: SourceRules, *, content_type: str
     return apply_rules(_read(format_name, body, rules, content_type, uuid), rules)
 
 
-def _read(format_name: str, body: bytes, rules: SourceRules, content_type: str, uuid: str) -> list[Decoded]:
+def _read(format_name: str, body: bytes, rules: SourceRules, content_type: str, uuid: str) -> Sequence[Decoded]:
     if format_name == FREESWITCH:
         if body.lstrip()[:1] == b'"':
             return switchlines.decode(body, rules)  # a line of cdr_csv

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from usage.formats.record import CallRecord, Decoded
+from usage.formats.record import CallRecord, Decoded, records_of
 
 FIRST_LEG, EACH_RECORD = "first", "each"
 SEPARATORS = re.compile(r"[\s().\-/]")
@@ -34,12 +34,12 @@ class SourceRules:
         return bool(self.country_code) or self.leg_policy != "usual"
 
 
-def apply_rules(decoded: list[Decoded], rules: SourceRules) -> list[Decoded]:
+def apply_rules(decoded: Sequence[Decoded], rules: SourceRules) -> Sequence[Decoded]:
     """Write numbers as the source's rules say, and name the legs that count; changes the records in place."""
     if rules.changes_records:
-        for each in decoded:
-            if each.record is not None:
-                _apply(each.record, rules)
+        for record in records_of(decoded):
+            if record is not None:
+                _apply(record, rules)
     return decoded
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from usage.formats.native import KEPT_BYTES, UnreadableBody, fault_of, refuse_too_many
-from usage.formats.record import CallRecord, Decoded, Unfit
+from usage.formats.record import CallRecord, Decoded, Unfit, Whole
 
 FIELDS = frozenset(CallRecord.__struct_fields__) - {"counters", "labels"}
 WHOLE = frozenset({"talk_ms", "reported_seconds", "agent_ms"})
@@ -21,7 +22,7 @@ MAX_CELL = 64 * 1024
 csv.field_size_limit(MAX_CELL)
 
 
-def decode(body: bytes) -> list[Decoded]:
+def decode(body: bytes) -> Sequence[Decoded]:
     """Read a table of call records; a row that does not fit becomes a fault.
 
     Raises UnreadableBody when the header is missing or names a column that is not a native field.
@@ -36,10 +37,7 @@ def decode(body: bytes) -> list[Decoded]:
         made = msgspec.convert([_fields_of(header, row) for row, _ in records], list[CallRecord])
     except (Unfit, msgspec.ValidationError):
         return [_decode_row(header, head, row, line) for row, line in records]
-    return [
-        Decoded(raw=f"{head}\n{line}".encode(), record=record, call_id=record.call_id)
-        for (_, line), record in zip(records, made, strict=True)
-    ]
+    return Whole(made, lambda: [f"{head}\n{line}".encode() for _, line in records])
 
 
 def read_rows(body: bytes) -> list[tuple[list[str], str]]:

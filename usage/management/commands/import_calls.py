@@ -21,12 +21,10 @@ from billing.errors import Refused
 from tenants.models import Tenant
 from usage.formats import reading
 from usage.formats.native import MAX_RECORDS
-from usage.formats.record import Decoded
-from usage.ingestion import Reporter, ingest_batch
+from usage.ingestion import OUTCOMES, Reporter, ingest_batch
 from usage.models import Source
 from usage.sources import rules_of
 
-OUTCOMES = ("accepted", "duplicate", "conflict", "rejected")
 FILE_UUID = re.compile(r"(?:a_)?([0-9a-f-]{36})\.cdr\.json", re.IGNORECASE)
 LONGEST_LINE = 1024 * 1024
 
@@ -106,7 +104,7 @@ class _Import:
     def _deliver(self, body: bytes) -> Counter[str]:
         name = FILE_UUID.search(self.file.name)
         try:
-            decoded: list[Decoded] = reading.read(self.format, body, self.rules, uuid=name[1] if name else "")
+            decoded = reading.read(self.format, body, self.rules, uuid=name[1] if name else "")
         except Refused as refusal:
             raise CommandError(f"{self.file}: {refusal.message}") from None
         outcome = ingest_batch(self.reporter, self.source, decoded, self.format, datetime.now(UTC))
