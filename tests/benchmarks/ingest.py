@@ -1,16 +1,19 @@
 """Measure the door: calls per second over HTTP, committed and deduplicated, against COPY of the same rows.
 
-``python -m tests.benchmarks.ingest [--json]``. A real gunicorn takes JSON arrays of 1,000 native records over two
-connections; PostgreSQL, durable as in production, web server and load generator share the machine. The baseline is a
+``python -m tests.benchmarks ingest [--json] [--full]``. A real gunicorn takes JSON arrays of 1,000 native records over
+two connections; PostgreSQL, durable as in production, web server and load generator share the machine. The baseline is a
 server-side ``COPY`` of the same rows into the same indexed partition, in the same run. Medians of several turns.
+
+``--full`` also sends the same as NDJSON and CSV, then fills the month with FULL_ROWS and measures again, then sends
+LONG_RUN records and watches the web server's memory; it takes some ten gigabytes of disk and a quarter of an hour.
 """
 
 from __future__ import annotations
 
-import argparse
+import csv
+import io
 import json
 import random
-import statistics
 import subprocess
 import sys
 import time
@@ -18,12 +21,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.benchmarks._comparing import median, options_of, report
 from tests.benchmarks._serving import Site, load, request_of, site, web
 
 RECORDS = 1000
 BATCHES = 60
 TURNS = 5
 CONNECTIONS = 2
+FULL_ROWS = 10_000_000
+LONG_RUN = 5_000_000
+COLUMNS = ["call_id", "direction", "caller", "callee", "started_at", "answered_at", "ended_at", "hangup_cause", "region", "robot",
+           "line", "modules", "counters.asr_seconds", "labels.campaign", "labels.waybill"]  # fmt: skip
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -58,21 +66,49 @@ def _record(chance: random.Random, first: datetime, name: str) -> dict[str, Any]
     return record
 
 
-def _turn(place: Site, port: int, turn: int, batches: int) -> dict[str, float]:
-    requests = [
-        request_of("/api/v1/calls", json.dumps(records_of(turn, n)).encode(), place.key) for n in range(batches)
-    ]
-    wanted = "accepted"
+def _as_json(records: list[dict[str, Any]]) -> bytes:
+    return json.dumps(records).encode()
+
+
+def _as_lines(records: list[dict[str, Any]]) -> bytes:
+    return b"\n".join(json.dumps(record).encode() for record in records)
+
+
+def _as_table(records: list[dict[str, Any]]) -> bytes:
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    for record in records:
+        flat = record | {f"labels.{name}": text for name, text in record["labels"].items()}
+        flat |= {f"counters.{name}": number for name, number in record.get("counters", {}).items()}
+        flat["modules"] = ",".join(record.get("modules", ()))
+        table.writerow(flat.get(name, "") for name in COLUMNS)
+    return out.getvalue().encode()
+
+
+FORMS = {
+    "json": ("application/json", _as_json), "ndjson": ("application/x-ndjson", _as_lines), "csv": ("text/csv", _as_table),
+}  # fmt: skip
+
+
+def _send(place: Site, port: int, bodies: list[bytes], wanted: str, form: str = "json") -> float:
+    """Send bodies of 1,000 records, each of which must have the wanted outcome; return calls per second."""
 
     def check(body: bytes) -> None:
         if json.loads(body)[wanted] != RECORDS:
             raise AssertionError(body[:500])
 
-    first, _ = load(port, requests, CONNECTIONS, check)
-    wanted = "duplicates"
-    replay, _ = load(port, requests, CONNECTIONS, check)
+    requests = [request_of("/api/v1/calls", body, place.key, FORMS[form][0]) for body in bodies]
+    seconds, _ = load(port, requests, CONNECTIONS, check)
+    return len(bodies) * RECORDS / seconds
+
+
+def _turn(place: Site, port: int, turn: int, batches: int, form: str = "json") -> dict[str, float]:
+    bodies = [FORMS[form][1](records_of(turn, n)) for n in range(batches)]
+    first = _send(place, port, bodies, "accepted", form)
+    replay = _send(place, port, bodies, "duplicates", form)
     calls = batches * RECORDS
-    return {"first": calls / first, "replay": calls / replay, "copy": calls / _copy(place, calls)}
+    return {"first": first, "replay": replay, "copy": calls / _copy(place, calls)}
 
 
 def _copy(place: Site, calls: int) -> float:
@@ -98,42 +134,97 @@ def _copy(place: Site, calls: int) -> float:
     return passed
 
 
-def measure(turns: int = TURNS, batches: int = BATCHES, more: tuple[str, ...] = ()) -> dict[str, Any]:
+def _fill(place: Site, rows: int) -> None:
+    """Put a month of so many rows, with keys as random as real ones, in the place of this month's partition."""
+    month = datetime.now(SHANGHAI).strftime("usage_call_%Y_%m")
+    with place.connect(superuser=True) as connection:
+        (bounds,) = connection.execute(
+            "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = %s", [month]
+        ).fetchone() or ("",)
+        columns = "call_id, " + ", ".join(
+            name
+            for (name,) in connection.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = 'usage_call'::regclass AND attnum > 0 AND attname <> 'call_id'"
+            )
+        )
+        connection.execute("CREATE TABLE bench_full (LIKE usage_call INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+        connection.execute(
+            f"INSERT INTO bench_full ({columns}) SELECT md5(n || call_id), {columns.removeprefix('call_id, ')} "
+            f"FROM (SELECT * FROM {month} LIMIT 1000) AS kept, generate_series(1, {rows // 1000}) AS n"
+        )
+        connection.execute(f"ALTER TABLE usage_call DETACH PARTITION {month}")
+        connection.execute(f"DROP TABLE {month}")
+        connection.execute(f"ALTER TABLE bench_full OWNER TO huadan; ALTER TABLE bench_full RENAME TO {month}")
+        connection.execute(f"ALTER TABLE usage_call ATTACH PARTITION {month} {bounds}")  # which builds the indexes
+        connection.execute("VACUUM ANALYZE usage_call")
+        connection.execute("CHECKPOINT")
+
+
+def _run_long(place: Site, port: int, server: int, records: int) -> list[float]:
+    """Send many records; return the web server's memory in MiB after each tenth of them."""
+    templates = [_as_json(records_of(1, n)) for n in range(100)]
+    rounds, found = records // (RECORDS * len(templates)), []
+    for number in range(rounds):
+        bodies = [body.replace(b"-001-", b"-L%05d-" % number) for body in templates]
+        _send(place, port, bodies, "accepted")
+        if (number + 1) * 10 // rounds > len(found):
+            found.append(_resident(server))
+    return found
+
+
+def _measure_full(place: Site, port: int, server: int, found: dict[str, Any]) -> dict[str, Any]:
+    forms = {}
+    for number, form in enumerate(FORMS, 500):
+        turn = _turn(place, port, number, BATCHES, form)
+        forms[form] = {name: turn[name] for name in ("first", "replay")}
+    _fill(place, FULL_ROWS)
+    _send(place, port, [_as_json(records_of(600, n)) for n in range(4)], "accepted")
+    filled = [
+        _send(place, port, [_as_json(records_of(600 + turn, n)) for n in range(BATCHES)], "accepted")
+        for turn in range(1, TURNS + 1)
+    ]
+    return {
+        "forms": forms, "rows_in_the_month": FULL_ROWS, "filled": median(filled), "filled_to_empty": median(filled) / found["value"],
+        "memory_mib_by_tenths": _run_long(place, port, server, LONG_RUN),
+    }  # fmt: skip
+
+
+def measure(
+    turns: int = TURNS, batches: int = BATCHES, more: tuple[str, ...] = (), *, full: bool = False
+) -> dict[str, Any]:
     """Measure first delivery, replay and COPY in turn."""
     with site() as place, web(place.environment, more=more) as (port, server):
         _turn(place, port, 0, 4)  # warm: plans, partitions, caches
         memory = _resident(server.pid)
-        found = [_turn(place, port, turn, batches) for turn in range(1, turns + 1)]
-        grown = _resident(server.pid) - memory
-    value, replay, baseline = (statistics.median(each[name] for each in found) for name in ("first", "replay", "copy"))
-    return {"name": "ingest", "unit": "calls/s", "value": value, "baseline": baseline, "ratio": value / baseline,
-            "replay": replay, "memory_grown_mib": grown, "turns": found}  # fmt: skip
+        turned = [_turn(place, port, turn, batches) for turn in range(1, turns + 1)]
+        value, replay, baseline = (median(each[name] for each in turned) for name in ("first", "replay", "copy"))
+        found = {"value": value, "baseline": baseline, "ratio": value / baseline, "replay": replay,
+                 "memory_grown_mib": _resident(server.pid) - memory, "turns": turned}  # fmt: skip
+        return found | (_measure_full(place, port, server.pid, found) if full else {})
 
 
 def _resident(pid: int) -> float:
-    """Return the resident memory of a process and its children, in MiB."""
+    """Return the resident memory of a process's children, in MiB."""
     out = subprocess.run(["ps", "--ppid", str(pid), "-o", "rss="], capture_output=True, text=True, check=False).stdout
     return sum(map(int, out.split())) / 1024
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and end with the one line that trend keepers read."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print every figure as JSON")
-    parser.add_argument("--full", action="store_true", help="more turns and more calls")
-    parser.add_argument("--turns", type=int, default=TURNS)
-    parser.add_argument("--batches", type=int, default=BATCHES)
-    options = parser.parse_args(arguments)
-    found = measure(options.turns, options.batches)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return 0
-    for each in found["turns"]:
-        print("  first {first:>8.0f}/s   replay {replay:>8.0f}/s   COPY {copy:>8.0f}/s".format(**each))
-    print(f"replay {found['replay']:.0f}/s; web memory grew by {found['memory_grown_mib']:.0f} MiB")
-    print(
-        f"bench-ingest ratio={found['ratio']:.5f} value={found['value']:.0f} unit=calls/s baseline={found['baseline']:.0f}"
-    )
+    options = options_of(arguments, __doc__)
+    found = measure(full=options.full)
+    if not options.json:
+        for each in found["turns"]:
+            print("  first {first:>8.0f}/s   replay {replay:>8.0f}/s   COPY {copy:>8.0f}/s".format(**each))
+        print(f"replay {found['replay']:.0f}/s; web memory grew by {found['memory_grown_mib']:.0f} MiB")
+    if options.full and not options.json:
+        for form, each in found["forms"].items():
+            print(f"  {form:>6}: first {each['first']:.0f}/s   replay {each['replay']:.0f}/s")
+        print(
+            f"with {FULL_ROWS:,} rows in the month: {found['filled']:.0f}/s, {found['filled_to_empty']:.2f} of without"
+        )
+        print("web memory in MiB by tenths:", " ".join(f"{each:.0f}" for each in found["memory_mib_by_tenths"]))
+    report("ingest", "calls/s", as_json=options.json, **found)
     return 0
 
 

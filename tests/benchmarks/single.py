@@ -1,15 +1,13 @@
 """Measure single posts: mod_json_cdr documents per second, each stored for good, against a bare Django view.
 
-``python -m tests.benchmarks.single [--json]``. Eight connections post real documents, each with an id of its own. The
+``python -m tests.benchmarks single [--json]``. Eight connections post real documents, each with an id of its own. The
 baseline is a Django site of one view without middleware, which inserts the body into a table of one key and commits,
 under the same gunicorn, in the same run. Medians of several turns.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import statistics
 import sys
 import threading
 import time
@@ -17,6 +15,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.benchmarks._comparing import median, options_of, report
 from tests.benchmarks._serving import ROOT, load, request_of, site, web
 
 POSTS = 1500
@@ -63,8 +62,8 @@ def measure(turns: int = TURNS, posts: int = POSTS) -> dict[str, Any]:
         waits = sorted(
             _paced(port, [request_of("/api/v1/cdr/freeswitch/switch-1", b, place.key) for b in documents(posts)])
         )
-    value, baseline = (statistics.median(each[name] for each in found[1:]) for name in ("posts", "bare"))
-    return {"name": "single", "unit": "posts/s", "value": value, "baseline": baseline, "ratio": value / baseline,
+    value, baseline = (median(each[name] for each in found[1:]) for name in ("posts", "bare"))
+    return {"value": value, "baseline": baseline, "ratio": value / baseline,
             "p99_ms_at_300": 1000 * waits[int(len(waits) * 0.99)], "p50_ms_at_300": 1000 * waits[len(waits) // 2],
             "turns": found[1:]}  # fmt: skip
 
@@ -100,22 +99,13 @@ def _paced(port: int, requests: list[bytes]) -> list[float]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and end with the one line that trend keepers read."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print every figure as JSON")
-    parser.add_argument("--full", action="store_true", help="the same; there is only one size")
-    parser.add_argument("--turns", type=int, default=TURNS)
-    parser.add_argument("--posts", type=int, default=POSTS)
-    options = parser.parse_args(arguments)
-    found = measure(options.turns, options.posts)
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return 0
-    for each in found["turns"]:
-        print("  posts {posts:>6.0f}/s   bare view {bare:>6.0f}/s".format(**each))
-    print(f"at {PACED_PER_SECOND}/s: median {found['p50_ms_at_300']:.1f} ms, p99 {found['p99_ms_at_300']:.1f} ms")
-    print(
-        f"bench-single ratio={found['ratio']:.5f} value={found['value']:.0f} unit=posts/s baseline={found['baseline']:.0f}"
-    )
+    options = options_of(arguments, __doc__)
+    found = measure()
+    if not options.json:
+        for each in found["turns"]:
+            print("  posts {posts:>6.0f}/s   bare view {bare:>6.0f}/s".format(**each))
+        print(f"at {PACED_PER_SECOND}/s: median {found['p50_ms_at_300']:.1f} ms, p99 {found['p99_ms_at_300']:.1f} ms")
+    report("single", "posts/s", as_json=options.json, **found)
     return 0
 
 

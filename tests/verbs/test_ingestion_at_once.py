@@ -7,7 +7,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection, connections
 
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of
@@ -91,3 +93,20 @@ def test_a_frozen_or_counted_month_goes_the_long_way(take: Callable[..., Outcome
     take(call_of(3))
     assert at_once == [False, False, False]
     assert Call.objects.get(call_id="call-3").flags == ["late"]
+
+
+def test_a_quiet_connection_is_believed_and_a_closed_one_made_anew(
+    take: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As between two requests: the server's farewell lies on the line, and nothing else is asked."""
+    take(call_of(1))
+    connection.close_if_unusable_or_obsolete()
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "is_usable", lambda: pytest.fail("asked the server"))
+        assert take(call_of(2)).count("accepted") == 1
+    own = connection.connection
+    with psycopg.connect(own.info.dsn, password=own.info.password) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [own.info.backend_pid])
+    connection.close_if_unusable_or_obsolete()
+    assert take(call_of(3)).count("accepted") == 1
+    assert connection.connection is not own

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -36,6 +37,7 @@ from usage.sources import rules_of, source_of
 # What one key may do in one process; far above any switch, far below what would starve the others for long.
 REQUESTS = Limiter(per_second=2_000, burst=10_000)
 RECORDS = Limiter(per_second=100_000, burst=500_000)
+JSON = JSONRenderer()
 ANY_BODY = {"application/json": OpenApiTypes.OBJECT}
 
 
@@ -53,8 +55,12 @@ class IngestView(TenantView):
     parser_classes = [BytesParser]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let no key ask faster than it may, before anything is read."""
-        super().initial(request, *args, **kwargs)
+        """Let only keys with the scope in, and none faster than it may, before anything is read.
+
+        There is one form of answer whatever a sender says it accepts, so there is nothing to negotiate.
+        """
+        request.accepted_renderer, request.accepted_media_type = JSON, JSON.media_type
+        self.check_permissions(request)
         REQUESTS.take(self.holder.key_id, 1, time.monotonic())
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -75,10 +81,10 @@ class IngestView(TenantView):
         every, whole = every_item(self.request), flag(self.request, "atomic")
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
-            return Response(body_of(self.take(source, format_name, whole=whole), every_item=every))
+            return told(self.take(source, format_name, whole=whole), every_item=every)
         body = self.body()
         address = self.request.get_full_path().encode("utf-8", "replace")
-        told = ingest_once(
+        answer = ingest_once(
             key,
             hashlib.sha256(address + b"\0" + format_name.encode() + b"\0" + body).digest(),
             self._reporter(),
@@ -86,10 +92,10 @@ class IngestView(TenantView):
             self._read(source, format_name, body, ""),
             format_name=format_name,
             now=datetime.now(UTC),
-            render=lambda outcome: JSONRenderer().render(body_of(outcome, every_item=every)),
+            render=lambda outcome: msgspec.json.encode(body_of(outcome, every_item=every)),
             whole=whole,
         )
-        return HttpResponse(told, content_type="application/json")
+        return HttpResponse(answer, content_type="application/json")
 
     def body(self) -> bytes:
         """Return the request's body, unpacked within bounds."""
@@ -186,10 +192,10 @@ class FreeswitchView(IngestView):
         parameters=[OpenApiParameter("uuid", str, description="The call's uuid, as mod_json_cdr appends it.")],
         examples=[schemas.example("An answered call, shortened", schemas.CDR), schemas.ANSWER],
     )
-    def post(self, request: Request, source: str) -> Response:
+    def post(self, request: Request, source: str) -> HttpResponse:
         """Store the one record of the body."""
         uuid = request.query_params.get("uuid", "").removeprefix("a_")
-        return Response(body_of(self.take(self.source(source), reading.FREESWITCH, uuid=uuid), every_item=True))
+        return told(self.take(self.source(source), reading.FREESWITCH, uuid=uuid), every_item=True)
 
 
 class AsteriskView(IngestView):
@@ -206,10 +212,10 @@ class AsteriskView(IngestView):
         parameters=[schemas.ITEMS],
         examples=[schemas.example("One line", schemas.MASTER, "text/csv"), schemas.ANSWER],
     )
-    def post(self, request: Request, source: str) -> Response:
+    def post(self, request: Request, source: str) -> HttpResponse:
         """Store the lines of the body."""
         every = every_item(request)
-        return Response(body_of(self.take(self.source(source), reading.ASTERISK), every_item=every))
+        return told(self.take(self.source(source), reading.ASTERISK), every_item=every)
 
 
 class MappedView(IngestView):
@@ -237,6 +243,11 @@ def refuse_when_full() -> None:
     """Raise DiskFull below the stated room, long before the database panics."""
     if free_disk_percent() < settings.ENVIRONMENT.minimum_free_disk_percent:
         raise DiskFull("disk_full", "The disk is nearly full; nothing was stored; keep the record and try again.")
+
+
+def told(outcome: Outcome, *, every_item: bool) -> HttpResponse:
+    """Answer with an outcome."""
+    return HttpResponse(msgspec.json.encode(body_of(outcome, every_item=every_item)), content_type="application/json")
 
 
 def body_of(outcome: Outcome, *, every_item: bool) -> dict[str, Any]:

@@ -88,11 +88,13 @@ def _base64(content: bytes) -> bytes:
 def _variables(document: dict[str, Any]) -> Variables:
     """Return the channel's variables as text; percent-decoded where encode-values wrote them so."""
     variables = {
-        name: value if isinstance(value, str) else str(value)
+        name: value if type(value) is str else str(value)
         for name, value in document["variables"].items()
-        if isinstance(value, str | int) and not isinstance(value, bool)
+        if type(value) in {str, int}
     }
-    return {name: unquote(value) for name, value in variables.items()} if _is_encoded(variables) else variables
+    if not _is_encoded(variables):
+        return variables
+    return {name: unquote(value) if "%" in value else value for name, value in variables.items()}
 
 
 def _is_encoded(variables: Variables) -> bool:

@@ -6,6 +6,7 @@ Empty cells are absent; lists are joined by commas. RFC 4180, UTF-8, with or wit
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -129,14 +130,20 @@ def _fields_of(header: list[str], row: list[str]) -> dict[str, Any]:
     if len(row) != len(header):
         raise Unfit("wrong_columns", f"The row has {len(row)} cells, the header {len(header)}.")
     fields: dict[str, Any] = {name: cell for name, cell in zip(header, row, strict=True) if cell}
-    for name in [name for name in fields if "." in name]:
-        group, _, inner = name.partition(".")
-        fields.setdefault(group, {})[inner] = fields.pop(name)
+    for name, group, inner in _columns_within(tuple(header)):
+        if name in fields:
+            fields.setdefault(group, {})[inner] = fields.pop(name)
     if modules := fields.get("modules"):
         fields["modules"] = [code.strip() for code in modules.split(",") if code.strip()]
     for name in WHOLE & fields.keys():
         fields[name] = whole_number(fields[name], name)
     return fields
+
+
+@functools.lru_cache(maxsize=64)
+def _columns_within(header: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """List the columns of what has names: counters.asr_seconds, counters, asr_seconds."""
+    return [(name, *name.split(".", 1)) for name in header if "." in name]  # type: ignore[misc]
 
 
 def whole_number(text: str, name: str) -> int:
