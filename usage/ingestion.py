@@ -175,7 +175,7 @@ def _connect() -> None:
     no question: for a single record, asking costs as much as a third of storing it.
     """
     wrapper: Any = connection
-    if wrapper.connection is not None and not wrapper.health_check_done:
+    if wrapper.connection is not None and not wrapper.connection.closed and not wrapper.health_check_done:
         heard = select.poll()
         heard.register(wrapper.connection.fileno(), select.POLLIN)
         wrapper.health_check_done = not heard.poll(0)
