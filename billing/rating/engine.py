@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
-from operator import attrgetter
 
 from billing.rating.bill import Bill, Line, RuledBy, TaxRow
 from billing.rating.clauses import lines_of
@@ -26,8 +24,6 @@ from billing.rating.refusals import InvalidTerms
 from billing.rating.tax import tax_rows
 from billing.rating.terms import Clause, Percentage, Terms
 from billing.rating.totals import Row, Totals
-
-PLACE = attrgetter("segment", "clause")
 
 
 def rate(terms: Terms, totals: Totals, settled: Iterable[Difference] = ()) -> Bill:
@@ -100,16 +96,21 @@ def _contexts(terms: Terms, totals: Totals) -> list[Context]:
 def _rows(terms: Terms, totals: Totals) -> dict[str, dict[str, list[Row]]]:
     """Put the rows by version and clause; refuse rows that no clause can price."""
     places = {(s.number, c.code): list[Row]() for s in terms.segments for c in s.agreement.clauses}
-    for (number, code), rows in groupby(totals.rows, PLACE):
-        if (number, code) not in places:
-            index = next(i for i, row in enumerate(totals.rows) if PLACE(row) == (number, code))
-            raise InvalidTerms(
-                f'Count again: version {number} has no clause "{code}".', pointer=f"/rows/{index}/clause"
-            )
-        places[number, code].extend(rows)
+    number = code = None
+    own: list[Row] = []
+    for row in totals.rows:
+        if row.clause != code or row.segment != number:  # the database sorts them: few rows begin another place
+            number, code = row.segment, row.clause
+            if (number, code) not in places:
+                index = totals.rows.index(row)
+                raise InvalidTerms(
+                    f'Count again: version {number} has no clause "{code}".', pointer=f"/rows/{index}/clause"
+                )
+            own = places[number, code]
+        own.append(row)
     found: dict[str, dict[str, list[Row]]] = {segment.number: {} for segment in terms.segments}
-    for (number, code), own in places.items():
-        found[number][code] = own
+    for (segment, clause), rows in places.items():
+        found[segment][clause] = rows
     return found
 
 

@@ -170,27 +170,27 @@ class Context:
         for part, used in shares:
             billed = shown(part.quantity)
             steps = part.steps if part.steps[0].op == "start" else (*head, *part.steps)
-            line = Line(
-                key=f"{stem}.{part.suffix}{self.suffix}" if part.suffix else stem + self.suffix,
-                kind=kind,
-                code=clause.code,
-                name=clause.name,
-                reference=clause.reference,
-                version=self.segment.number,
-                period=self.label,
-                amount=round_to(part.amount, self.places, self.mode),
-                unrounded=part.amount,
-                tax_rate=tax,
-                unit=part.unit or unit,
-                quantity_used=billed if used is part.quantity else shown(used),
-                quantity_billed=billed,
-                unit_price=part.unit_price,
-                tier_from=part.tier_from,
-                tier_to=part.tier_to,
-                group=group,
-                cell=cell,
-                steps=(*steps, self.rounding),
-                evidence=evidence,
+            line = Line(  # by position, because twenty names take as long as all else about a line
+                f"{stem}.{part.suffix}{self.suffix}" if part.suffix else stem + self.suffix,
+                kind,
+                clause.code,
+                clause.name,
+                clause.reference,
+                self.segment.number,
+                self.label,
+                round_to(part.amount, self.places, self.mode),
+                part.amount,
+                tax,
+                part.unit or unit,
+                billed if used is part.quantity else shown(used),
+                billed,
+                part.unit_price,
+                part.tier_from,
+                part.tier_to,
+                group,
+                cell,
+                (*steps, self.rounding),
+                evidence,
             )
             found.append(line)
         return found
