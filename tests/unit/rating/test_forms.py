@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billing.rating import Agreement, InvalidTerms, Terms, Totals, meters, takings, terms_from_versions
+from billing.rating import Agreement, Bill, InvalidTerms, Terms, Totals, meters, rate, takings, terms_from_versions
 from billing.rating.__main__ import main
 from billing.rating.schema import schema_of_everything
 from billing.rating.terms import with_agreement
@@ -211,6 +211,18 @@ def test_faulty_totals_are_refused(document: dict[str, Any], pointer: str) -> No
     with pytest.raises(InvalidTerms) as refused:
         Totals.from_json(document)
     assert refused.value.pointer == pointer
+
+
+@pytest.mark.parametrize(("member", "pointer"), [("key", "/lines/0/key"), ("steps", "/lines/0/steps/0/op")])
+def test_a_line_or_step_that_lacks_a_member_is_refused(member: str, pointer: str) -> None:
+    document = rate(terms(talk("1")), Totals.from_json({"version": 1, "rows": [row(minutes=3)]})).to_json()
+    line = document["lines"][0]
+    document["lines"] = [
+        line | {"steps": [{"value": "1"}]} if member == "steps" else {n: line[n] for n in line if n != member}
+    ]
+    with pytest.raises(InvalidTerms, match="Add") as refusal:
+        Bill.from_json(document)
+    assert refusal.value.pointer == pointer
 
 
 def test_what_if_puts_another_agreement_over_the_same_month() -> None:
