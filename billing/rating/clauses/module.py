@@ -30,7 +30,7 @@ def _uses(clause: ModuleClause, context: Context) -> list[Line]:
         return []
     selector = (("segment", context.segment.number), ("clause", clause.code))
     evidence = Evidence(int(calls), sum(row.talk_ms for row in rows), 0, selector)
-    parts = bounded(clause.use_price, parts_of(clause.use_price, calls, ZERO))
+    parts = bounded(clause.use_price, parts_of(clause.use_price, calls, ZERO), *context.bound_shares)
     head = (Step("start", calls, "used", "call"),)
     return [
         context.line(

@@ -14,7 +14,7 @@ def lines(clause: ServiceLevelClause, context: Context) -> list[Line]:
     """Charge the monthly fee for the segment's days, or the percentage of the named clauses."""
     price = clause.price
     if isinstance(price, Percentage):
-        parts = bounded(price, percent_of_clauses(context, price), context.share, context.share)
+        parts = bounded(price, percent_of_clauses(context, price), *context.bound_shares)
         return [context.line(clause, "service_level", part, unit="currency") for part in parts if part.amount]
     share = context.fee_share(clause.code)
     if not share:

@@ -339,3 +339,92 @@ def test_a_package_bought_on_the_day_of_a_new_version_is_paid_by_that_version() 
     document = agreement(pack(price="100"), talk("1"))
     agreed = versions((date(2026, 1, 1), document), (date(2026, 11, 16), document))
     assert amounts(bill(agreed, balances=[bought(on="2026-11-16")])) == {"pack@2": "100.00"}
+
+
+def test_a_factor_follows_its_own_measure() -> None:
+    factor = {"code": "p", "reason": "performance", "measure": "asr", "steps": [{"at_least": "0.6", "rate": "-0.02"}]}
+    measured = [{"measure": "connect_rate", "level": "0.9"}, {"measure": "asr", "level": "0.1"}]
+    assert amounts(bill(terms(fee(), factors=[factor]), measurements=measured)) == {"fee": "300.00"}
+
+
+def test_committed_seats_beyond_the_held_ones_count_as_unused() -> None:
+    price = {"kind": "graduated", "tiers": tiers(("3", "10"), (None, "5"))}
+    found = bill(terms(seats(price, committed=10)), subscriptions=[held("seats", ("2026-01-01", "5"))])
+    assert [(f"{line.quantity_used:f}", f"{line.quantity_billed:f}", f"{line.amount:f}") for line in found.lines] == [
+        ("0", "3", "30.00"),
+        ("7", "7", "35.00"),
+    ]
+
+
+def test_a_percentage_is_of_an_amount_of_money() -> None:
+    agreed = terms(talk("1"), service({"kind": "percentage", "rate": "0.10", "of": ["talk"]}))
+    line = bill(agreed, row(minutes=10)).lines[-1]
+    assert (line.code, line.unit, f"{line.quantity_billed:f}") == ("sla", "currency", "10")
+
+
+def test_a_package_saves_what_its_calls_would_have_cost_beyond_the_included_ones() -> None:
+    price = {"kind": "per_unit", "price": "0.015", "round_each_call": {"places": 2}}
+    agreed = terms(pack(covers=[{"clause": "dials"}]), dials(price, included_calls=10))
+    found = bill(agreed, row("dials", calls=40, on="2026-11-03"), balances=[bought(remaining="20")])
+    assert amounts(found) == {"dials": "0.60", "pack.drawn.2026-01-05": "-0.40"}
+
+
+@pytest.mark.parametrize(
+    ("policies", "first", "second"),
+    [({}, "-5.00", "5.00"), ({"prorate_cap": False}, None, "5.00"), ({"prorate_commitment": False}, "-5.00", "20.00")],
+)
+def test_the_bounds_of_the_uses_of_a_module_hold_for_the_days_of_a_version(
+    policies: dict[str, bool], first: str | None, second: str
+) -> None:
+    most = module(use_price={"kind": "per_unit", "price": "1", "maximum": "20"})
+    least = module(use_price={"kind": "per_unit", "price": "1", "minimum": "30"})
+    agreed = versions(
+        (date(2026, 1, 1), agreement(most, policies=policies)),
+        (date(2026, 11, 16), agreement(least, policies=policies)),
+    )
+    found = amounts(bill(agreed, row("kb", calls=15), row("kb", calls=10, segment="2")))
+    assert (found.get("kb.use.maximum"), found.get("kb.use.minimum@2")) == (first, second)
+
+
+@pytest.mark.parametrize(("policies", "lifted"), [({}, "50.00"), ({"prorate_commitment": False}, "200.00")])
+def test_the_minimum_of_a_service_level_follows_the_policy_of_commitments(
+    policies: dict[str, bool], lifted: str
+) -> None:
+    price = {"kind": "percentage", "rate": "0.10", "of": ["talk"], "minimum": "300"}
+    agreed = versions(
+        (date(2026, 1, 1), agreement(talk("1"), policies=policies)),
+        (date(2026, 11, 16), agreement(talk("1"), service(price), policies=policies)),
+    )
+    assert amounts(bill(agreed, row(minutes=1000, segment="2")))["sla.minimum@2"] == lifted
+
+
+def test_a_limit_of_the_month_is_whole_calls_in_a_part_of_it() -> None:
+    clause = dials("1", limit_per_month=25, beyond_limit="charge", beyond_price="2")
+    agreed = terms(clause, starts_on=date(2026, 11, 16))
+    assert amounts(bill(agreed, row("dials", calls=20, on="2026-11-20"))) == {"dials": "12.00", "dials.beyond": "16.00"}
+
+
+def test_the_line_of_a_module_says_how_many_were_held() -> None:
+    (line,) = bill(terms(module()), subscriptions=[held("kb", ("2026-11-16", "3"))]).lines
+    assert (f"{line.quantity_used:f}", f"{line.amount:f}") == ("1.5", "450.00")
+
+
+def test_the_fee_of_a_service_level_has_its_minimum() -> None:
+    found = bill(terms(service({"kind": "per_unit", "price": "100", "minimum": "150"})))
+    assert amounts(found) == {"sla": "100.00", "sla.minimum": "50.00"}
+
+
+def test_a_price_lifted_above_its_maximum_comes_down_to_it() -> None:
+    price = {"kind": "per_unit", "price": "1", "minimum": "30", "maximum": "40"}
+    agreed = terms(talk(price), starts_on=date(2026, 11, 16), policies={"prorate_commitment": False})
+    assert amounts(bill(agreed, row(minutes=10))) == {
+        "talk": "10.00",
+        "talk.minimum": "20.00",
+        "talk.maximum": "-10.00",
+    }
+
+
+def test_a_limit_of_the_day_counts_every_row_before() -> None:
+    clause = dials("1", limit_per_day=10, beyond_price="2", group_by="shop")
+    rows = [row("dials", calls=4, on="2026-11-01", group=group) for group in "abc"]
+    assert amounts(bill(terms(clause), *rows))["dials.group=c"] == "2.00"
