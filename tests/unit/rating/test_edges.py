@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_a_fee_that_a_later_version_brings_is_owed_by_that_version() -> None:
 
 
 def test_an_elapsed_price_of_no_calls_has_its_first_part() -> None:
-    assert [(part.suffix, part.amount) for part in price_calls(ELAPSED, []).parts] == [("part-1", 0)]
+    assert [(part.suffix, part.amount) for part in price_calls(ELAPSED, []).parts] == [("part-1", Fraction(0))]
 
 
 def test_a_limit_is_used_up_in_order_of_days_and_not_of_groups() -> None:
@@ -428,3 +429,21 @@ def test_a_limit_of_the_day_counts_every_row_before() -> None:
     clause = dials("1", limit_per_day=10, beyond_price="2", group_by="shop")
     rows = [row("dials", calls=4, on="2026-11-01", group=group) for group in "abc"]
     assert amounts(bill(terms(clause), *rows))["dials.group=c"] == "2.00"
+
+
+@pytest.mark.parametrize(("policy", "owed"), [("none", {"seats": "30.00"}), ("full_month", {"seats@2": "90.00"})])
+def test_without_proration_seats_are_looked_for_in_the_whole_month(policy: str, owed: dict[str, str]) -> None:
+    document = agreement(seats(), policies={"proration": policy})
+    agreed = versions((date(2026, 1, 1), document), (date(2026, 11, 16), document))
+    changes = [held("seats", ("2026-01-01", "1"), ("2026-11-05", "2"), ("2026-11-20", "-2"))]
+    assert amounts(bill(agreed, subscriptions=changes)) == owed
+
+
+def test_a_module_not_held_has_no_fee() -> None:
+    price = {"kind": "graduated", "tiers": [{"price": "30", "flat": "100"}]}
+    assert amounts(bill(terms(module(price), policies={"zero_usage_flat": "charged"}))) == {}
+
+
+def test_a_clause_may_be_free_of_tax() -> None:
+    found = bill(terms(fee("100", tax="0"), tax={"rate": "0.06"}))
+    assert (f"{found.tax:f}", found.lines[0].tax_rate) == ("0.00", 0)
