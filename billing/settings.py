@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
+from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
@@ -157,6 +158,7 @@ CELERY_BEAT_SCHEDULE = {
     "apply retention": {"task": "usage.tasks.apply_retention", "schedule": 3600.0},
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
+    "check books": {"task": "invoices.tasks.check_books", "schedule": crontab(hour="19", minute="30")},
     "continue closes": {"task": "invoices.tasks.continue_closes", "schedule": ENVIRONMENT.close_every_seconds},
     "send due price notices": {"task": "tenants.tasks.send_due_notices", "schedule": 300.0},
 }

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from billing.errors import Refused
 from billing.periods import period_containing
-from invoices import closing, stepping
+from invoices import books, closing, stepping
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver, due_deliveries, give_up_interrupted
@@ -66,6 +66,15 @@ def work_on_one(run_id: int | None = None) -> bool:
     else:
         told.info("close step", state=step.state, reason=step.reason)
     return True
+
+
+@shared_task
+def check_books() -> None:
+    """Check the invariants of the books; each that does not hold is an error in the log, for the alarm."""
+    for each in books.broken(datetime.now(UTC)):
+        log.error(
+            "books are broken", invariant=each.invariant, holds=each.sentence, rows=[str(row) for row in each.rows]
+        )
 
 
 @shared_task

@@ -1,0 +1,132 @@
+"""The invariants of the books, each a question whose answer is the rows that break it; all empty, all well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from billing.errors import Refused
+from billing.periods import period_containing
+from billing.rating import Bill, Totals, rate
+from billing.rating.difference import Difference
+from billing.rating.terms import Terms
+from invoices.models import Invoice
+from tenants.contracts import NotInForce, terms_for
+from tenants.models import Contract
+from usage.aggregation import differing_totals
+from usage.models import UsageMonth
+
+ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An invariant that does not hold: its id, what should hold, and the first rows that break it."""
+
+    invariant: str
+    sentence: str
+    rows: list[tuple[Any, ...]]
+
+
+QUESTIONS: tuple[tuple[str, str, str], ...] = (
+    ("I1", "each delivery has as many calls as were accepted with it", """
+        SELECT b.tenant_id, b.id, b.accepted, count(c.call_id) FROM usage_batch AS b
+        LEFT JOIN usage_call AS c ON c.tenant_id = b.tenant_id AND c.batch_id = b.id
+        WHERE NOT EXISTS (SELECT FROM usage_removal AS r WHERE r.tenant_id = b.tenant_id)
+        AND b.received_at >= (SELECT min(period) FROM usage_sourcemonth)
+        GROUP BY b.tenant_id, b.id, b.accepted HAVING count(c.call_id) <> b.accepted"""),
+    ("I2", "each contract in force in a frozen month has its invoice", """
+        SELECT m.tenant_id, m.period, c.code FROM usage_usagemonth AS m
+        JOIN tenants_contract AS c ON c.tenant_id = m.tenant_id AND (c.ends_on IS NULL OR c.ends_on > m.period)
+        WHERE m.state = 'frozen' AND EXISTS (SELECT FROM tenants_contractversion AS v
+            WHERE v.contract_id = c.id AND v.signed_at IS NOT NULL AND v.starts_on <= m.period)
+        AND NOT EXISTS (SELECT FROM invoices_invoice AS i
+            WHERE i.contract_id = c.id AND i.period_starts_on = m.period AND i.kind = 'invoice')
+        AND EXISTS (SELECT FROM invoices_invoice AS i WHERE i.tenant_id = m.tenant_id AND i.period_starts_on = m.period)"""),
+    ("I3", "the lines of a document add up to its net, and net and tax to its total", """
+        SELECT i.id, i.number, i.net, i.tax, i.total, sum(l.amount) FROM invoices_invoice AS i
+        LEFT JOIN invoices_line AS l ON l.invoice_id = i.id GROUP BY i.id
+        HAVING COALESCE(sum(l.amount), 0) <> CASE WHEN (i.document #>> '{bill,inclusive}')::bool THEN i.total ELSE i.net END
+        OR i.net + i.tax <> i.total OR (i.document #>> '{bill,total}')::numeric <> i.total"""),
+    ("I5", "as many documents are issued as numbers were taken from each series", """
+        SELECT s.seller_id, s.kind, s.year, s.next_number - 1, count(i.id) FROM invoices_numberseries AS s
+        LEFT JOIN invoices_invoice AS i ON i.seller_id = s.seller_id AND i.kind = s.kind AND i.number IS NOT NULL
+            AND left(i.document ->> 'issued_on', 4)::int = s.year
+        GROUP BY s.id HAVING count(i.id) <> s.next_number - 1"""),
+    ("I6", "each stored PDF is the one that was stored", """
+        SELECT id, invoice_id, sha256 FROM invoices_storedfile WHERE encode(sha256(content), 'hex') <> sha256"""),
+    ("I8", "nothing due lies undone", """
+        SELECT 'delivery', id::text, due_at FROM invoices_delivery
+        WHERE state = 'queued' AND due_at < %(now)s::timestamptz - interval '5 minutes'
+        UNION ALL SELECT 'step of a close', s.id::text, s.claimed_until FROM invoices_runstep AS s
+        JOIN invoices_closerun AS r ON r.id = s.run_id WHERE r.state = 'running'
+        AND s.state IN ('planned', 'counted', 'drafted')
+        AND COALESCE(s.claimed_until, s.changed_at) < %(now)s::timestamptz - interval '10 minutes'
+        UNION ALL SELECT 'month to count', tenant_id || ' ' || period, stale_since FROM usage_usagemonth
+        WHERE stale_since < %(now)s::timestamptz - interval '15 minutes'"""),
+    ("I11", "what belongs to something belongs to its tenant", """
+        SELECT 'invoice', i.id::text FROM invoices_invoice AS i
+        JOIN tenants_contract AS c ON c.id = i.contract_id WHERE c.tenant_id <> i.tenant_id
+        UNION ALL SELECT 'step of a close', s.id::text FROM invoices_runstep AS s
+        JOIN tenants_contract AS c ON c.id = s.contract_id WHERE c.tenant_id <> s.tenant_id
+        UNION ALL SELECT 'settlement', s.id::text FROM invoices_settlement AS s
+        JOIN invoices_invoice AS i ON i.id = s.invoice_id WHERE i.contract_id <> s.contract_id
+        UNION ALL SELECT 'delivery of calls', b.id::text FROM usage_batch AS b
+        JOIN usage_source AS s ON s.id = b.source_id WHERE s.tenant_id <> b.tenant_id"""),
+    ("I13", "each delivery's outcomes add up to what was received", """
+        SELECT tenant_id, id, received FROM usage_batch
+        WHERE received <> accepted + duplicates + conflicts + rejected"""),
+)  # fmt: skip
+
+
+def broken(now: datetime) -> Iterator[Broken]:
+    """Ask every question; yield those whose answer is not empty, with the first rows of it."""
+    for name, sentence, question in QUESTIONS:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '15min'")
+            cursor.execute(question, {"now": now})
+            if rows := cursor.fetchmany(ROWS_SHOWN):
+                yield Broken(name, sentence, rows)
+    for name, sentence, look in LOOKS:
+        if rows := list(look())[:ROWS_SHOWN]:
+            yield Broken(name, sentence, rows)
+
+
+def _recounted() -> Iterator[tuple[Any, ...]]:
+    """Count each counted month that is not stale once more; name the contracts whose totals differ."""
+    counted = UsageMonth.objects.filter(stale_since__isnull=True, counted_at__isnull=False)
+    for tenant_id, period in counted.values_list("tenant_id", "period").iterator():
+        for contract in Contract.objects.filter(tenant_id=tenant_id).select_related("tenant"):
+            month = period_containing(period, contract.tenant.billing_day)
+            try:
+                terms_for(contract, month)
+            except NotInForce:
+                continue
+            if differing := differing_totals(contract, month):
+                yield tenant_id, period.isoformat(), contract.code, f"{differing} totals differ"
+
+
+def _rated_again() -> Iterator[tuple[Any, ...]]:
+    """Rate each invoice again from its own terms and totals; name those that come out otherwise."""
+    for invoice in Invoice.objects.iterator(chunk_size=100):
+        kept = Bill.from_json(invoice.document["bill"])
+        settled = [Difference.from_json(each) for each in invoice.document.get("settled", [])]
+        try:
+            again = rate(Terms.from_json(invoice.terms), Totals.from_json(invoice.totals), settled)
+        except Refused as refusal:
+            yield invoice.pk, invoice.number, refusal.message
+            continue
+        if [(line.key, line.amount) for line in again.lines] != [(line.key, line.amount) for line in kept.lines] or (
+            again.total != kept.total
+        ):
+            yield invoice.pk, invoice.number, str(kept.total), str(again.total)
+
+
+LOOKS: tuple[tuple[str, str, Callable[[], Iterator[tuple[Any, ...]]]], ...] = (
+    ("I1", "a second count of the calls gives the same totals", _recounted),
+    ("I4", "rating again gives the same bill, line for line", _rated_again),
+)

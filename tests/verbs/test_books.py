@@ -1,0 +1,79 @@
+"""The books are checked: each invariant finds the row that breaks it, and nothing in books that are well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from structlog.testing import capture_logs
+
+from invoices.books import broken
+from invoices.issuing import issue, stored_pdf
+from invoices.models import Delivery
+from tenants.models import Tenant
+from tests.conftest import NOW, call_of
+from tests.verbs.test_closing import close
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def tamper(statement: str) -> None:
+    """Change what the triggers of a table would refuse to change."""
+    table = next(word for word in statement.split() if "_" in word)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(statement)
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+@pytest.fixture
+def books(seller: Any, contract: Any, post: Any) -> Any:
+    post(call_of(1), call_of(2), call_of(2))
+    issued = issue(close(seller).steps.get().invoice_id, by="li", now=NOW)
+    stored_pdf(issued, NOW)
+    post(call_of(3))
+    Delivery.objects.update(state="sent")
+    Tenant.objects.create(seller=seller, code="another", name_zh="他", name_en="Another", zone="UTC")
+    return issued
+
+
+def test_books_that_are_well_break_nothing(books: Any, capsys: Any) -> None:
+    assert list(broken(NOW)) == []
+    call_command("check_books")
+    assert "All invariants hold." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("invariant", "statement"),
+    [
+        ("I1", "DELETE FROM usage_call WHERE call_id = 'call-1'"),
+        ("I1", "UPDATE usage_usagetotal SET billed_seconds = billed_seconds + 60"),
+        ("I2", "UPDATE invoices_invoice SET kind = 'credit_note', credits_id = id"),
+        ("I3", "UPDATE invoices_line SET amount = amount + 1"),
+        ("I4", "UPDATE invoices_invoice SET totals = '{\"version\": 1}'"),
+        ("I5", "UPDATE invoices_numberseries SET next_number = 3"),
+        ("I6", "UPDATE invoices_storedfile SET content = 'x'"),
+        ("I8", "UPDATE invoices_delivery SET state = 'queued', due_at = due_at - interval '1 hour'"),
+        ("I8", "UPDATE usage_usagemonth SET stale_since = frozen_at - interval '1 hour'"),
+        ("I11", "UPDATE invoices_runstep SET tenant_id = (SELECT max(id) FROM tenants_tenant)"),
+    ],
+)
+def test_a_row_changed_behind_our_back_is_named(books: Any, invariant: str, statement: str, capsys: Any) -> None:
+    tamper(statement)
+    assert invariant in {each.invariant for each in broken(NOW + timedelta(minutes=1))}
+    with pytest.raises(SystemExit) as ended:
+        call_command("check_books")
+    assert ended.value.code == 1
+    assert f"{invariant} does not hold" in capsys.readouterr().out
+
+
+def test_the_nightly_check_raises_an_alarm(books: Any) -> None:
+    from invoices.tasks import check_books
+
+    tamper("UPDATE invoices_line SET amount = amount + 1")
+    with capture_logs() as logs:
+        check_books()
+    assert {each["invariant"] for each in logs if each["event"] == "books are broken"} == {"I3"}
