@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -15,6 +16,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from billing.errors import Refused
+from billing.rating import Agreement
 from tenants.editor.fields import Field, form_of
 from tenants.editor.pointing import line_of
 from tenants.linting import examine
@@ -31,9 +34,9 @@ def json_page(model_admin: ModelAdmin[Any], request: HttpRequest, version: Contr
         text = _sent(request)
         document, fault = _read(text)
         if document is not None:
-            changed = ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True).update(agreement=document)
-            if changed:
-                messages.success(request, _("Saved as a draft."))
+            ContractVersion.objects.filter(pk=version.pk, signed_at__isnull=True).update(agreement=document)
+            messages.success(request, _("Saved as a draft."))
+            if not examine(document):
                 return HttpResponseRedirect(reverse("admin:tenants_version_json", args=[version.pk]))
     document, _fault = _read(text)
     findings = [] if document is None else [
@@ -77,6 +80,9 @@ def _read(text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _printed(document: Any) -> str:
+    """Print a document in the order of the engine's members; the database keeps none. A faulty one as it is."""
+    with contextlib.suppress(Refused):
+        document = Agreement.from_json(document).to_json()
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 

@@ -44,7 +44,7 @@ class TenantAdmin(KeptAdmin):
             {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "status")},
         ),
         (_("Billing"), {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"))}),
-        (_("Calls"), {"fields": ("accept_days_back", "keep_numbers")}),
+        (_("Calls"), {"fields": (("accept_days_back", "retention_months"), "keep_numbers")}),
     )
     inlines = (ContactInline, ContractInline)
 
