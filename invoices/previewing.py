@@ -12,7 +12,7 @@ from typing import Any
 from billing.periods import Period, period_containing
 from billing.rating import Agreement, Bill, Terms, Totals, explain, rate, terms_from_versions
 from tenants.catalogue import SAMPLE_MONTH
-from tenants.contracts import NotInForce, signed_versions, terms_for
+from tenants.contracts import NotInForce, signed_versions, terms_for, with_scope
 from tenants.models import Contract, ContractVersion
 from tenants.sampling import totals_of_answers
 from usage.aggregation import totals_if_agreed
@@ -44,7 +44,7 @@ def preview_month(version: ContractVersion, month: Period) -> Preview:
     Raises Refused when the engine cannot read the agreement or the month cannot be counted under it.
     """
     contract = version.contract
-    terms = _terms_alone(version, month)
+    terms = with_scope(contract, _terms_alone(version, month))
     bill = rate(terms, totals_if_agreed(contract.tenant_id, contract.pk, terms))
     try:
         ruling = terms_for(contract, month)

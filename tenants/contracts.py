@@ -182,8 +182,13 @@ def terms_for(contract: Contract, period: Period) -> Terms:
         [(str(version.number), version.starts_on, version.agreement) for version in versions],
         ends_on=contract.ends_on,
     )
+    return with_scope(contract, terms)
+
+
+def with_scope(contract: Contract, terms: Terms) -> Terms:
+    """Add to the terms of a month which calls the contract is for, and which others take."""
     if contract.takes_rest:
-        return replace(terms, beside=tuple(_beside(contract, period)))
+        return replace(terms, beside=tuple(_beside(contract, terms.period)))
     return replace(terms, scope=read(Select, contract.scope))
 
 

@@ -102,10 +102,8 @@ def totals_if_agreed(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
     """
     nowhere = -contract_id
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off")
-        for segment in terms.segments:
-            for statement in counting_statements(tenant_id, nowhere, terms, segment):
-                cursor.execute(statement)
+        _prepare(cursor)
+        _fill(cursor, tenant_id, nowhere, terms, None)
         counted = totals_of(tenant_id, nowhere, terms)
         transaction.set_rollback(True)
     numbers = {None, *(segment.number for segment in terms.segments)}

@@ -101,7 +101,7 @@ class ContractAdmin(KeptAdmin):
         (
             _("Only for some calls"),
             {
-                "fields": (("source", "robot", "line"), "labels"),
+                "fields": ("source", "robot", "line", "labels"),
                 "description": _(
                     "Empty: all calls that no other contract of the tenant is for. It stands once a version is signed."
                 ),
