@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
 from psycopg.sql import SQL, Literal
 
+from billing.errors import Refused
 from billing.periods import Period
 from billing.rating.counting import meters
 from billing.rating.terms import Beside, Terms
@@ -30,7 +31,7 @@ from tenants.subscribing import held_in
 from usage import selectors
 from usage.counting import calls_of, count_ungoverned, counting_statements, group_of
 from usage.ingestion import lock_key
-from usage.models import UsageMonth, UsageTotal
+from usage.models import Removal, UsageMonth, UsageTotal
 
 COUNTING_LIMIT = "15min"
 DIFFERING = """
@@ -40,6 +41,12 @@ again AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, bil
     FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = -%(contract)s AND period = %(period)s)
 SELECT count(*) FROM ((TABLE kept EXCEPT ALL TABLE again) UNION ALL (TABLE again EXCEPT ALL TABLE kept)) AS differing
 """
+
+
+class CallsRemoved(Refused):
+    """The month's calls are gone by the tenant's rule; a count would find nothing and forget what was billed."""
+
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | Non
     Calls that were late for the month (it was frozen) are left out.
     """
     period = terms.period.starts_on
+    if Removal.objects.filter(tenant_id=tenant_id, period=period, what=Removal.CALLS).exists():
+        raise CallsRemoved("calls_removed", f"The calls of {period:%Y-%m} were removed; its stored totals stand.")
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         _prepare(cursor)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])

@@ -1,7 +1,7 @@
 """Removing what tenants no longer keep: calls, numbers in clear, quarantine; bounded, noted, and killable at any moment.
 
-A month's calls go when the tenant's months are over, its invoice is issued and no late call can come any more: with the
-calls goes the memory of their ids. Totals, invoices and the digests on their lines stay. When every tenant of a
+A month's calls go when the tenant's months are over, its invoice is issued, late calls and changes of it are settled and
+no more can come: with the calls goes the memory of their ids. Totals, invoices and the digests on their lines stay. When every tenant of a
 partition is that far, the partition is dropped whole; until then each tenant's rows are deleted batch by batch.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from psycopg import sql
 
 from billing.periods import add_months, midnight, period_containing
@@ -41,8 +41,8 @@ def removals_due(now: datetime) -> Iterator[Due]:
     """List what is to be removed, tenant by tenant, the oldest month first; what is gone is not listed again."""
     for policy in RetentionPolicy.objects.select_related("tenant").order_by("tenant_id"):
         tenant_id, billed = policy.tenant_id, _months(policy.tenant_id)
-        for period, frozen in billed:
-            if frozen and calls_are_over(policy, period, now):
+        for period, settled in billed:
+            if settled and calls_are_over(policy, period, now):
                 if _has_rows(tenant_id, period, Removal.CALLS):
                     yield Due(policy, period, Removal.CALLS)
             elif numbers_are_over(policy, period, now) and _has_rows(tenant_id, period, Removal.NUMBERS):
@@ -79,7 +79,7 @@ def remove_batch(due: Due, now: datetime) -> bool:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = %s", [WAIT_FOR_LOCK])
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, period)])
-        if due.what == Removal.CALLS and not _frozen(tenant_id, period):
+        if due.what == Removal.CALLS and not _settled(tenant_id, period):
             return True
         removed = _remove(cursor, due)
         last = removed < AT_ONCE
@@ -109,7 +109,7 @@ def drop_month(month: date, now: datetime) -> bool:
         rows = cursor.fetchall()
         for tenant_id, period, _ in rows:
             policy = policies.get(tenant_id)
-            if policy is None or not calls_are_over(policy, period, now) or not _frozen(tenant_id, period):
+            if policy is None or not calls_are_over(policy, period, now) or not _settled(tenant_id, period):
                 return False
         for tenant_id, period, count in rows:
             _remove_traces(Due(policies[tenant_id], period, Removal.CALLS))
@@ -123,9 +123,10 @@ def months_to_drop(now: datetime) -> list[date]:
     """List the partitions in which some tenant's calls are over and no tenant's month is open or still kept."""
     policies = {policy.tenant_id: policy for policy in RetentionPolicy.objects.select_related("tenant")}
     over: dict[date, bool] = {}
-    for tenant_id, period, state in UsageMonth.objects.values_list("tenant_id", "period", "state"):
+    settled = set(UsageMonth.objects.filter(_SETTLED).values_list("tenant_id", "period"))
+    for tenant_id, period in UsageMonth.objects.values_list("tenant_id", "period"):
         policy, month = policies.get(tenant_id), period.replace(day=1)
-        gone = policy is not None and state == UsageMonth.FROZEN and calls_are_over(policy, period, now)
+        gone = policy is not None and (tenant_id, period) in settled and calls_are_over(policy, period, now)
         over[month] = over.get(month, True) and gone
     return [month for month in attached_months() if over.get(month)]
 
@@ -134,13 +135,18 @@ def _ends_on(policy: RetentionPolicy, period: date) -> date:
     return period_containing(period, policy.tenant.billing_day).ends_on
 
 
+# Billed, and no late call or change waits for a later invoice.
+_SETTLED = Q(state=UsageMonth.FROZEN, late_since__isnull=True)
+
+
 def _months(tenant_id: int) -> list[tuple[date, bool]]:
-    found = UsageMonth.objects.filter(tenant_id=tenant_id).order_by("period").values_list("period", "state")
-    return [(period, state == UsageMonth.FROZEN) for period, state in found]
+    months = UsageMonth.objects.filter(tenant_id=tenant_id)
+    settled = set(months.filter(_SETTLED).values_list("period", flat=True))
+    return [(period, period in settled) for period in months.order_by("period").values_list("period", flat=True)]
 
 
-def _frozen(tenant_id: int, period: date) -> bool:
-    return UsageMonth.objects.filter(tenant_id=tenant_id, period=period, state=UsageMonth.FROZEN).exists()
+def _settled(tenant_id: int, period: date) -> bool:
+    return UsageMonth.objects.filter(_SETTLED, tenant_id=tenant_id, period=period).exists()
 
 
 _CLEAR = "AND (caller_number IS NOT NULL OR callee_number IS NOT NULL)"

@@ -9,6 +9,8 @@ import pytest
 import zstandard
 from django.test import Client
 
+from tenants.keys import make_key
+from tenants.models import ApiKey
 from tests.conftest import call_of
 from usage.api import doors
 from usage.limiting import Limiter
@@ -127,6 +129,76 @@ def test_a_body_beyond_the_bounds_is_refused_with_a_stable_code(body, status, co
 )
 def test_a_bomb_is_refused_without_being_unpacked(body, encoding, status, code, send):
     assert send(body, status, **{"Content-Encoding": encoding})["code"] == code
+
+
+DOORS = {
+    "native": ("/api/v1/calls", "application/json"),
+    "ndjson": ("/api/v1/calls", "application/x-ndjson"),
+    "csv": ("/api/v1/calls", "text/csv"),
+    "events": ("/api/v1/events", "application/cloudevents+json"),
+    "freeswitch": ("/api/v1/cdr/freeswitch/switch-1/", "application/x-www-form-urlencoded"),
+    "asterisk": ("/api/v1/cdr/asterisk/switch-1", "text/csv"),
+    "mapped": ("/api/v1/cdr/mapped/switch-1", "application/json"),
+    "void": ("/api/v1/calls/call-1/void", "application/json"),
+    "declarations": ("/api/v1/declarations", "application/json"),
+}
+GZIPPED, ZSTANDARD = gzip.compress(b" " * (1 << 26), 1), zstandard.compress(b" " * (1 << 26))
+PACKED = {
+    "gzip bomb": (GZIPPED, "gzip", 413, "body_too_large"),
+    "zstd bomb": (ZSTANDARD, "zstd", 413, "body_too_large"),
+    "bomb in a bomb": (gzip.compress(ZSTANDARD), "zstd, gzip", 413, "body_too_large"),
+    "too large as it is": (b" " * (16 * 1024 * 1024 + 1), "identity", 413, "body_too_large"),
+    "cut": (gzip.compress(b"[]")[:-4], "gzip", 400, "broken_encoding"),
+    "unknown": (b"[]", "br", 415, "unknown_encoding"),
+}
+
+
+@pytest.fixture
+def ask(tenant, source):
+    key = make_key(tenant, "all", [ApiKey.INGEST, ApiKey.OPERATE])[1]
+
+    def ask(door, body, **headers):
+        to, content_type = DOORS[door]
+        return Client(raise_request_exception=False).post(
+            to, data=body, content_type=content_type, headers={"Authorization": f"Bearer {key}", **headers}
+        )
+
+    return ask
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("body", "encoding", "status", "code"), PACKED.values(), ids=PACKED.keys())
+def test_no_door_unpacks_a_bomb(door, body, encoding, status, code, ask):
+    answer = ask(door, body, **{"Content-Encoding": encoding})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+BYTES = {
+    "nothing": b"",
+    "a NUL": b"\0",
+    "no text": bytes(range(256)),
+    "a lone surrogate in UTF-8": b"\xed\xa0\x80",
+    "a byte order mark alone": b"\xef\xbb\xbf",
+    "a tower of arrays": b"[" * 300_000,
+    "a tower of objects": b'{"a":' * 300_000,
+    "a tower that ends": b"[" * 5000 + b"]" * 5000,
+    "1e400": b"1e400",
+    "a number without end": b"9" * 100_000,
+    "quotes": b'"' * 9999,
+    "commas": b"," * 9999,
+    "half an escape": b'{"a":"\\u12',
+    "percent signs": b"cdr=%%%2",
+    "minus": b"-",
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("body", BYTES.values(), ids=BYTES.keys())
+def test_no_bytes_break_a_door(door, body, ask):
+    answer = ask(door, body)
+    assert answer.status_code < 500, answer.content[:300]
+    assert answer.status_code in {200, 400, 413}
+    assert Call.objects.count() == 0
 
 
 CSV_HEAD = "call_id,direction,started_at,answered_at,ended_at"

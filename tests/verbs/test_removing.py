@@ -13,13 +13,25 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import Client
 
+from billing.periods import period_containing
 from tenants.models import Seller, Tenant
 from tests.conftest import call_of
 from usage import removing
+from usage.aggregation import CallsRemoved, count_now
 from usage.correcting import void_call
 from usage.formats import native
 from usage.ingestion import Outcome, Reporter, ingest_batch, lock_key
-from usage.models import Call, CallVersion, Quarantined, Removal, RetentionPolicy, Source, SourceMonth, UsageMonth
+from usage.models import (
+    Call,
+    CallVersion,
+    Quarantined,
+    Removal,
+    RetentionPolicy,
+    Source,
+    SourceMonth,
+    UsageMonth,
+    UsageTotal,
+)
 from usage.removing import drop_month, months_to_drop, removals_due, remove_batch
 from usage.retention import attached_months
 from usage.tasks import apply_retention
@@ -97,6 +109,28 @@ def test_a_month_not_yet_billed_stays_whatever_the_rule_says(october: None, keep
     assert due(FEBRUARY) == set()
     assert months_to_drop(FEBRUARY) == []
     assert not drop_month(OCTOBER, FEBRUARY)
+
+
+def test_a_month_whose_late_calls_wait_for_an_invoice_stays(october: None, keep: Any) -> None:
+    UsageMonth.objects.update(late_since=NOW)
+    keep(calls_months=1)
+    assert due(FEBRUARY) == set()
+    assert months_to_drop(FEBRUARY) == []
+    assert not drop_month(OCTOBER, FEBRUARY)
+
+
+def test_a_month_whose_calls_are_gone_is_not_counted_again(
+    contract: Any, october: None, keep: Any, tenant: Tenant
+) -> None:
+    month = period_containing(OCTOBER)
+    count_now(tenant, month, NOW)
+    before = list(UsageTotal.objects.values_list("clause", "calls"))
+    assert before
+    keep(calls_months=3)
+    remove_all(FEBRUARY)
+    with pytest.raises(CallsRemoved, match="removed"):
+        count_now(tenant, month, FEBRUARY)
+    assert list(UsageTotal.objects.values_list("clause", "calls")) == before
 
 
 def test_a_month_opened_again_in_between_stays(october: None, keep: Any) -> None:
