@@ -15,6 +15,7 @@ from usage.models import Declaration
 
 LONGEST_DAYS = 366
 LARGEST = 10**15
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 1, 1)
 
 
 class WrongDeclaration(Refused):
@@ -62,13 +63,15 @@ def declare(
 ) -> Declaration:
     """Store what a sender says of the half-open range of local days: calls and talk seconds; the newer figures stand.
 
-    Raises WrongDeclaration for an empty or too long range or figures below zero.
+    Raises WrongDeclaration for an empty or too long range, days of another age, or figures below zero.
     """
     (starts_on, ends_on), (calls, talk_seconds) = days, figures
     if not 1 <= (ends_on - starts_on).days <= LONGEST_DAYS:
         raise WrongDeclaration(
             "wrong_range", f"Declare 1 to {LONGEST_DAYS} days; ends_on is the day after.", pointer="/ends_on"
         )
+    if not FIRST_DAY <= starts_on < ends_on <= LAST_DAY:
+        raise WrongDeclaration("wrong_range", f"Declare days from {FIRST_DAY} to {LAST_DAY}.", pointer="/starts_on")
     for name, figure in (("calls", calls), ("talk_seconds", talk_seconds)):
         if not 0 <= figure < LARGEST:
             raise WrongDeclaration("wrong_figure", f"{name} is a whole number from 0.", pointer=f"/{name}")

@@ -298,3 +298,11 @@ def test_a_cloud_event_that_says_two_things_is_asked(send):
     body = json.dumps(EVENT | {"data": DATA}).encode()[:-1] + b',"id":"z"}'
     told = send(body, "application/cloudevents+json", to="/api/v1/events")
     assert told["items"][0]["code"] == "duplicate_key"
+
+
+@pytest.mark.parametrize(
+    "days", [("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31"), ("1969-12-31", "1970-01-01")]
+)
+def test_a_declaration_of_another_age_is_refused(days, send):
+    body = json.dumps({"starts_on": days[0], "ends_on": days[1], "calls": 1, "talk_seconds": 1}).encode()
+    assert send(body, to="/api/v1/declarations", status=422)["code"] == "wrong_range"
