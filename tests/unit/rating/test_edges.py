@@ -13,6 +13,7 @@ from billing.periods import Period
 from billing.rating import price_calls
 from billing.rating.bands import split_at_bands
 from billing.rating.clauses.context import prorate
+from billing.rating.ledger import allocate
 from billing.rating.terms import Band, BandRule
 from tests.unit.rating.making import agreement, amounts, bill, dials, held, row, talk, terms, tiers, versions
 from tests.unit.rating.test_bands import MINUTES, NAME, REST
@@ -447,3 +448,19 @@ def test_a_module_not_held_has_no_fee() -> None:
 def test_a_clause_may_be_free_of_tax() -> None:
     found = bill(terms(fee("100", tax="0"), tax={"rate": "0.06"}))
     assert (f"{found.tax:f}", f"{found.lines[0].tax_rate:f}") == ("0.00", "0")
+
+
+def test_a_percentage_of_other_clauses_has_its_fixed_fee_for_each_call() -> None:
+    price = {"kind": "percentage", "rate": "0.10", "of": ["talk"], "fixed": "2"}
+    found = bill(terms(talk("1"), dials(price)), row(minutes=100), row("dials", calls=3))
+    assert amounts(found) == {"talk": "100.00", "dials": "10.00", "dials.fixed": "6.00"}
+
+
+def test_a_cap_sees_all_the_tiers_of_a_clause() -> None:
+    price = {"kind": "graduated", "tiers": tiers(("100", "1"), (None, "2"))}
+    found = bill(terms(talk(price), caps=[{"code": "c", "amount": "150"}]), row(minutes=150))
+    assert amounts(found) == {"talk.tier-1": "100.00", "talk.tier-2": "100.00", "c": "-50.00"}
+
+
+def test_of_equal_shares_the_first_gets_the_cent() -> None:
+    assert [f"{share:f}" for share in allocate(Decimal("0.01"), [Fraction(1), Fraction(1)], 2)] == ["0.01", "0.00"]
