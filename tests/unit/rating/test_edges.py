@@ -436,7 +436,7 @@ def test_a_limit_of_the_day_counts_every_row_before() -> None:
 def test_without_proration_seats_are_looked_for_in_the_whole_month(policy: str, owed: dict[str, str]) -> None:
     document = agreement(seats(), policies={"proration": policy})
     agreed = versions((date(2026, 1, 1), document), (date(2026, 11, 16), document))
-    changes = [held("seats", ("2026-01-01", "1"), ("2026-11-05", "2"), ("2026-11-20", "-2"))]
+    changes = [held("seats", ("2026-01-01", "1"), ("2026-11-05", "2"), ("2026-11-10", "-2"))]
     assert amounts(bill(agreed, subscriptions=changes)) == owed
 
 
@@ -464,3 +464,9 @@ def test_a_cap_sees_all_the_tiers_of_a_clause() -> None:
 
 def test_of_equal_shares_the_first_gets_the_cent() -> None:
     assert [f"{share:f}" for share in allocate(Decimal("0.01"), [Fraction(1), Fraction(1)], 2)] == ["0.01", "0.00"]
+
+
+def test_a_package_pays_beyond_the_allowance_of_the_part_of_the_month() -> None:
+    agreed = terms(pack(), talk("1", included_minutes=10), starts_on=date(2026, 11, 16))
+    found = bill(agreed, row(minutes=20, on="2026-11-20"), balances=[bought()])
+    assert left(found) == [("pack", "15", "85", "0")]
