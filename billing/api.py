@@ -8,7 +8,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404, JsonResponse
-from rest_framework import exceptions
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -60,3 +61,35 @@ def _code(error: exceptions.APIException) -> str:
 
 def _sentence(error: exceptions.APIException) -> str:
     return error.detail if isinstance(error.detail, str) else str(error.detail)
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """A fault, as RFC 9457 problem details."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable, for programs.")
+    detail = serializers.CharField(help_text="A sentence for a person.")
+    pointer = serializers.CharField(required=False)
+
+
+FAULTS = {
+    400: "The body or a parameter cannot be read; nothing was stored.",
+    401: "No key, or a wrong one.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing, or it belongs to another tenant.",
+    409: "Something else was there first.",
+    411: "The body comes in chunks; send its length.",
+    413: "The body is larger than 16 MiB, or has more than 5,000 records.",
+    415: "The Content-Encoding is not known.",
+    422: "Understood, and refused.",
+    429: "Too many requests; wait as Retry-After says.",
+    503: "Cannot store now; nothing was stored; try again as Retry-After says.",
+}
+
+
+def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+    """Describe the faults of an operation; 401, 403 and 429 belong to all of them."""
+    listed = sorted({*statuses, 401, 403, 429})
+    return {(s, "application/problem+json"): OpenApiResponse(ProblemSerializer, FAULTS[s]) for s in listed}

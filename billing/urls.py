@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from billing.api import problem_response
 from invoices import pages
+from tenants.api import urls as tenants_urls
 from usage import api as usage_api
 
 
@@ -22,6 +23,7 @@ def no_such_api(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("favicon.ico", RedirectView.as_view(url=static("huadan/icon.svg"))),
+    *tenants_urls.urlpatterns,
     *usage_api.urlpatterns,
     path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),

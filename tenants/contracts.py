@@ -9,12 +9,14 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max, Min, Q
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period
+from billing.rating import lint
 from billing.rating.form import read
-from billing.rating.terms import Agreement, Beside, Select, Terms, terms_from_versions
+from billing.rating.terms import Agreement, Beside, InvalidTerms, Select, Terms, terms_from_versions
 from tenants.models import Contract, ContractEvent, ContractVersion, ReadableJSON, Tenant
 from tenants.noticing import owe_notices, refuse_without_notice
 from tenants.repricing import price_changes
@@ -75,6 +77,42 @@ def amend(
         )  # fmt: skip
         _sign(version, by=by, reason=reason, now=now)
     return version
+
+
+def draft(
+    contract: Contract,
+    number: int,
+    *,
+    agreement: dict[str, Any],
+    starts_on: date,
+    notice_on: date | None = None,
+    reason: str = "",
+) -> tuple[ContractVersion, bool]:
+    """Write a draft version, new (the next number) or again; return it, and whether it is new.
+
+    A signed version drafted again as it is stays as it is. Raises CannotSign for any other draft of a signed version and
+    for a number that is not the next one; InvalidTerms, its pointer within the whole, for what the engine cannot read.
+    """
+    try:
+        Agreement.from_json(agreement)
+    except Refused as fault:
+        raise InvalidTerms(fault.message, pointer=f"/agreement{fault.pointer}", code=fault.code) from None
+    values = {"agreement": agreement, "starts_on": starts_on, "notice_on": notice_on, "reason": reason}
+    with transaction.atomic(durable=True):
+        contract = _locked(contract)
+        known = contract.versions.filter(number=number).first()
+        if known is None and number != next_number(contract):
+            raise CannotSign(
+                "wrong_number", _("The next version is number %(number)s.") % {"number": next_number(contract)}
+            )
+        if known is not None and known.signed_at:
+            if (known.agreement, known.starts_on) != (agreement, starts_on):
+                raise CannotSign(
+                    "already_signed", _("This version is signed already; write a new one to change the terms.")
+                )
+            return known, False
+        version, made = ContractVersion.objects.update_or_create(contract=contract, number=number, defaults=values)
+    return version, made
 
 
 def end(contract: Contract, ends_on: date, *, by: str, reason: str, now: datetime) -> None:
@@ -215,6 +253,7 @@ def _sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> N
             "wrong_currency",
             _("The tenant is billed in %(currency)s; write the agreement in it.") % {"currency": tenant.currency},
         )
+    _refuse_faults(agreement)
     before = signed_versions(contract)
     _refuse_day(contract, version, before)
     replaced = [each for each in before if each.starts_on < version.starts_on][-1:]
@@ -241,6 +280,14 @@ def _sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> N
         reason=version.reason,
         at=now,
     )
+
+
+def _refuse_faults(agreement: Agreement) -> None:
+    """Refuse what the engine's lint calls an error, such as a percentage of a clause that does not exist."""
+    fault = next((finding for finding in lint(agreement) if finding.severity == "error"), None)
+    if fault is not None:
+        text = fault.zh if (get_language() or "").startswith("zh") else fault.en
+        raise CannotSign(fault.code, text, pointer=f"/agreement{fault.pointer}")
 
 
 def _refuse_day(contract: Contract, version: ContractVersion, before: list[ContractVersion]) -> None:

@@ -35,12 +35,14 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture
-def authorization(post, tenant):
+def authorization(post, tenant, contract):
     post(call_of(1), {"call_id": "wrong"})
     Source.objects.filter(code="switch-1").update(preset="volcengine")
     for signal in (request_started, request_finished):  # as Django's own test client does: the test owns the connection
         signal.disconnect(close_old_connections)
-    yield f"Bearer {make_key(tenant, 'all', [ApiKey.INGEST, ApiKey.READ, ApiKey.OPERATE])[1]}"
+    own = make_key(tenant, "all", [ApiKey.INGEST, ApiKey.READ, ApiKey.OPERATE])[1]
+    sellers = make_key(tenant.seller, "crm", [ApiKey.OPERATE])[1]
+    yield lambda path: f"Bearer {sellers if path.startswith(('/api/v1/tenants', '/api/v1/contracts')) else own}"
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 
@@ -54,7 +56,10 @@ def test_no_request_breaks_the_server(operation, authorization):
     def attack(case):
         if "source" in (case.path_parameters or {}):
             case.path_parameters["source"] = "switch-1"
-        case.headers = {**(case.headers or {}), "Authorization": authorization}
+        for name, value in (("tenant", "north"), ("contract", "C-1")):
+            if name in (case.path_parameters or {}) and case.method != "PUT":
+                case.path_parameters[name] = value
+        case.headers = {**(case.headers or {}), "Authorization": authorization(operation.path)}
         case.call_and_validate(checks=CHECKS)
 
     attack()

@@ -85,6 +85,14 @@ def test_what_cannot_be_is_refused_with_a_sentence(contract: Contract) -> None:
     assert contract.versions.count() == 1, "a refused amendment leaves nothing behind"
 
 
+def test_a_percentage_of_a_clause_that_does_not_exist_is_not_signed(contract: Contract) -> None:
+    fee = {"code": "fee", "kind": "recurring", "name": TALK["name"], "price": "1"}
+    percent = fee | {"kind": "service_level", "price": {"kind": "percentage", "rate": "0.1", "of": ["talks"]}}
+    with pytest.raises(CannotSign, match="No clause has the code talks") as refusal:
+        amend(contract, AGREEMENT | {"clauses": [TALK, percent]}, starts_on=date(2026, 5, 1), **ACT)
+    assert refusal.value.pointer == "/agreement/clauses/1/price/of"
+
+
 def test_nothing_changes_in_a_month_that_is_invoiced(contract: Contract, beside: Any) -> None:
     freeze_contract(contract.pk, date(2026, 11, 1))
     with pytest.raises(

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.api import problems
 from tenants.api import TenantView
 from tenants.models import ApiKey, Tenant
 from usage.api import schemas
@@ -86,7 +87,7 @@ class VoidView(TenantView):
         tags=["calls"],
         request={"application/json": VoidSerializer},
         parameters=[schemas.SOURCE, LEG],
-        responses={200: ChangeSerializer, **schemas.problems(400, 404, 409, 413, 422, 503)},
+        responses={200: ChangeSerializer, **problems(400, 404, 409, 413, 422, 503)},
         examples=[OpenApiExample("A test call", {"reason": "test call of the integrator"}, request_only=True)],
     )
     def post(self, request: Request, call_id: str) -> Response:
@@ -119,7 +120,7 @@ class QuotaView(TenantView):
                 "group", str, description="The group that asks, such as a shop, where limits are by group."
             ),
         ],
-        responses={200: QuotaSerializer, **schemas.problems(404, 503)},
+        responses={200: QuotaSerializer, **problems(404, 503)},
     )
     def get(self, request: Request) -> Response:
         """Answer from the contract's daily and monthly limits."""

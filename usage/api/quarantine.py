@@ -12,10 +12,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.api import problems
 from tenants.api import TenantView
 from tenants.models import ApiKey, Tenant
 from usage import quarantine
-from usage.api import schemas
 from usage.api.bodies import BytesParser, WrongParameter
 from usage.models import Batch, Quarantined, Source
 from usage.sources import source_of
@@ -86,7 +86,7 @@ class BatchView(TenantView):
 
     @extend_schema(
         operation_id="get_batch", summary="Look up a delivery", tags=["calls"],
-        responses={200: BatchSerializer, **schemas.problems(404)},
+        responses={200: BatchSerializer, **problems(404)},
     )  # fmt: skip
     def get(self, request: Request, batch_id: UUID) -> Response:
         """Return a batch's counts."""
@@ -112,7 +112,7 @@ class QuarantineView(TenantView):
             OpenApiParameter("code", str, description="Only this reason."),
             OpenApiParameter("before", UUID, description="Continue a list: its next."),
         ],
-        responses={200: PageSerializer, **schemas.problems(400, 404)},
+        responses={200: PageSerializer, **problems(400, 404)},
     )
     def get(self, request: Request) -> Response:
         """Return a page of what waits."""
@@ -131,7 +131,7 @@ class QuarantinedView(TenantView):
 
     @extend_schema(
         operation_id="get_quarantined", summary="Read a quarantined record as it came", tags=["quarantine"],
-        responses={200: QuarantinedRawSerializer, **schemas.problems(404)},
+        responses={200: QuarantinedRawSerializer, **problems(404)},
     )  # fmt: skip
     def get(self, request: Request, record_id: UUID) -> Response:
         """Return the record with its text."""
@@ -147,7 +147,7 @@ class ReplayView(TenantView):
     @extend_schema(
         operation_id="replay_quarantined", summary="Read a record anew", tags=["quarantine"], request=None,
         description="After the source's mapping, zone or rules were fixed. One that is still wrong gets a new entry.",
-        responses={200: ReplayedSerializer, **schemas.problems(404, 409, 503)},
+        responses={200: ReplayedSerializer, **problems(404, 409, 503)},
     )  # fmt: skip
     def post(self, request: Request, record_id: UUID) -> Response:
         """Deliver one record again."""
@@ -169,7 +169,7 @@ class ReplayAllView(TenantView):
             OpenApiParameter("source", str, description="Only this source's."),
             OpenApiParameter("code", str, description="Only this reason."),
         ],
-        responses={200: ReplayedSerializer, **schemas.problems(404, 409, 503)},
+        responses={200: ReplayedSerializer, **problems(404, 409, 503)},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Deliver what waits again."""

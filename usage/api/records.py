@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.api import problems
 from tenants.api import TenantView
 from tenants.models import ApiKey, Tenant
 from usage.api import changes, schemas
@@ -83,7 +84,7 @@ class CallView(TenantView):
         summary="Look up a call with all its legs",
         tags=["calls"],
         parameters=[schemas.SOURCE],
-        responses={200: LegsSerializer, **schemas.problems(404)},
+        responses={200: LegsSerializer, **problems(404)},
     )
     def get(self, request: Request, call_id: str) -> Response:
         """Return the legs of a call: robot's, agent's, transfers."""
@@ -111,7 +112,7 @@ class CallView(TenantView):
         tags=["calls"],
         request={"application/json": schemas.CallSerializer},
         parameters=[schemas.SOURCE, changes.REASON],
-        responses={200: changes.ChangeSerializer, **schemas.problems(400, 404, 409, 413, 422, 503)},
+        responses={200: changes.ChangeSerializer, **problems(400, 404, 409, 413, 422, 503)},
         examples=[
             schemas.example(
                 "The same call, ten seconds shorter", schemas.CALL | {"ended_at": "2026-10-08T09:16:02.000+08:00"}
@@ -178,7 +179,7 @@ class DeclarationsView(TenantView):
         operation_id="declare", summary="Declare what was sent", tags=["declarations"],
         description="Your own totals of a day or month. The close compares and says what is missing; a newer figure stands.",
         request={"application/json": DeclarationSerializer},
-        responses={200: CompletenessSerializer, **schemas.problems(400, 404, 422)},
+        responses={200: CompletenessSerializer, **problems(400, 404, 422)},
         examples=[OpenApiExample("A day", {"starts_on": "2026-10-08", "ends_on": "2026-10-09", "calls": 1, "talk_seconds": 65},
                                  request_only=True)],
     )  # fmt: skip
@@ -202,7 +203,7 @@ class DeclarationsView(TenantView):
             OpenApiParameter("starts_on", date, required=True),
             OpenApiParameter("ends_on", date, required=True, description="The day after the last."),
         ],
-        responses={200: CompletenessListSerializer, **schemas.problems(400)},
+        responses={200: CompletenessListSerializer, **problems(400)},
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """Return the comparison of every declaration of a range."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
+
+from billing.api import problems
 
 
 class ItemSerializer(serializers.Serializer[Any]):
@@ -68,38 +70,6 @@ class EventSerializer(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment]
     type = serializers.CharField()
     data = CallSerializer()  # type: ignore[assignment]
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """A fault, as RFC 9457 problem details."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="A sentence for a person.")
-    pointer = serializers.CharField(required=False)
-
-
-FAULTS = {
-    400: "The body or a parameter cannot be read; nothing was stored.",
-    401: "No key, or a wrong one.",
-    403: "The key lacks the scope.",
-    404: "There is no such thing, or it belongs to another tenant.",
-    409: "Something else was there first.",
-    411: "The body comes in chunks; send its length.",
-    413: "The body is larger than 16 MiB, or has more than 5,000 records.",
-    415: "The Content-Encoding is not known.",
-    422: "Understood, and refused.",
-    429: "Too many requests; wait as Retry-After says.",
-    503: "Cannot store now; nothing was stored; try again as Retry-After says.",
-}
-
-
-def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
-    """Describe the faults of an operation; 401, 403 and 429 belong to all of them."""
-    listed = sorted({*statuses, 401, 403, 429})
-    return {(s, "application/problem+json"): OpenApiResponse(ProblemSerializer, FAULTS[s]) for s in listed}
 
 
 BODY_PROBLEMS = problems(400, 404, 409, 411, 413, 415, 422, 503)

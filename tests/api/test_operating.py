@@ -1,0 +1,158 @@
+"""A seller's own system sets a customer up from nothing; every step may be sent again; wrong ones say what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db.models import Sum
+from django.test import Client
+
+from tenants.api.agreements import CONTRACT, TALK, VERSION
+from tenants.api.parties import TENANT
+from tenants.keys import make_key
+from tenants.models import ApiKey, Contract, ContractEvent, Movement, Seller, SubscriptionChange, Tenant
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
+NAME = {"zh": "甲", "en": "A"}
+SEATS = {"code": "seats", "kind": "seat", "name": NAME, "item": "seats", "price": "80"}
+SERVICE = {
+    "code": "sla", "kind": "service_level", "name": NAME, "price": {"kind": "flat", "price": "9"},
+    "measure": "availability", "credits": [{"below": "0.99", "rate": "0.1"}],
+}  # fmt: skip
+PACK = {"code": "pack", "kind": "package", "name": NAME, "price": "9", "quantity": "50", "covers": [{"clause": "talk"}]}
+FULL = VERSION | {"agreement": VERSION["agreement"] | {"clauses": [TALK, SEATS, SERVICE, PACK]}}
+STEPS: list[tuple[str, str, dict[str, Any]]] = [
+    ("put", "tenants/north", TENANT),
+    ("put", "contracts/HT-1", CONTRACT | {"scope": {}}),
+    ("put", "contracts/HT-1/versions/1", FULL),
+    ("put", "contracts/HT-1/subscriptions/o-7", {"item": "seats", "change": "2", "on": "2026-10-16", "reason": "order"}),
+    ("put", "contracts/HT-1/measurements/m-1",
+     {"measure": "availability", "level": "0.985", "month": "2026-10-20", "reason": "report"}),
+    ("put", "contracts/HT-1/packages/o-8", {"package": "pack", "on": "2026-10-03", "reason": "order"}),
+]  # fmt: skip
+
+
+def ask(key: str, method: str, to: str, body: Any = None, **more: Any) -> Any:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return getattr(Client(), method)(
+        f"/api/v1/{to}", data=None if method == "get" else data, content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"}, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def sellers_key(seller: Seller) -> str:
+    return make_key(seller, "crm", [ApiKey.OPERATE])[1]
+
+
+@pytest.fixture
+def set_up(sellers_key: str) -> str:
+    for number, (method, to, body) in enumerate(STEPS):
+        answer = ask(sellers_key, method, to, body)
+        assert answer.status_code in {200, 201}, (to, answer.content)
+        if number == 2:
+            assert answer.json()["findings"] == []
+            answer = ask(sellers_key, "post", "contracts/HT-1/versions/1/sign", {"reason": "signed by both"})
+            assert (answer.status_code, answer.json()["signed_by"][:4]) == (200, "key "), answer.content
+    return sellers_key
+
+
+def test_a_customer_is_set_up_and_sending_everything_again_changes_nothing(set_up: str) -> None:
+    for method, to, body in STEPS:
+        answer = ask(set_up, method, to, body)
+        assert answer.status_code == 200, (to, answer.content)
+    assert Tenant.objects.get().contacts.count() == 1
+    assert (Contract.objects.count(), SubscriptionChange.objects.count(), ContractEvent.objects.count()) == (1, 1, 1)
+    assert Movement.objects.filter(account="balance").aggregate(left=Sum("units"))["left"] == 50
+    assert ask(set_up, "get", "contracts/HT-1/packages").json()[0]["left"] == "50.00000000"
+    assert ask(set_up, "get", "contracts/HT-1/subscriptions").json()[0]["change"] == "2.000"
+    assert [each["code"] for each in ask(set_up, "get", "tenants").json()] == ["north"]
+    assert ask(set_up, "post", "contracts/HT-1/end", {"ends_on": "2027-01-01", "reason": "x"}).json()["ends_on"]
+    assert ask(set_up, "post", "contracts/HT-1/renew", {"ends_on": None, "reason": "x"}).json()["ends_on"] is None
+
+
+def test_a_key_is_told_once_works_and_is_revoked(set_up: str) -> None:
+    made = ask(set_up, "put", "tenants/north/keys/switch 2", {"scopes": ["read", "operate"]})
+    again = ask(set_up, "put", "tenants/north/keys/switch 2", {"scopes": ["read"]})
+    assert (made.status_code, again.status_code, "key" in again.json()) == (201, 200, False)
+    own = made.json()["key"]
+    assert ask(own, "get", "contracts").json()[0]["code"] == "HT-1"
+    change = {"item": "seats", "change": "1", "on": "2026-11-02", "reason": "one more"}
+    assert ask(own, "put", "contracts/HT-1/subscriptions/s-1", change).status_code == 200
+    for method, to in (("get", "tenants/north"), ("put", "contracts/HT-1"), ("put", "contracts/HT-1/measurements/m")):
+        assert ask(own, method, to, {}).json()["code"] == "missing_scope"
+    assert ask(set_up, "delete", "tenants/north/keys/switch 2").json()["revoked_at"]
+
+
+@pytest.mark.parametrize(
+    ("method", "to", "body", "status", "code", "pointer", "says"),
+    [
+        ("put", "tenants/n2", TENANT | {"tax_id": "91110108MA01A2B34Q"}, 422, "invalid_value", "/tax_id", "business licence"),
+        ("put", "tenants/n2", TENANT | {"zone": "Asia/Beijing"}, 422, "invalid_value", "/zone", "Asia/Shanghai"),
+        ("put", "tenants/north", TENANT | {"zone": "Asia/Tokyo"}, 422, "fixed", "/zone", "there is a contract"),
+        ("put", "tenants/n2", TENANT | {"color": 1}, 400, "unknown_member", "/color", "known members"),
+        ("put", "tenants/n2", TENANT | {"contacts": [{"name": "x", "email": "?"}]}, 400, "invalid_body", "/contacts/0/email", ""),
+        ("put", "tenants/n2", b'{"name_zh": "\\u0000"}', 400, "parse_error", "", "NUL"),
+        ("put", "tenants/n2", b'{"name_zh": "\\ud800"}', 400, "parse_error", "", "cannot be kept"),
+        ("put", "tenants/n2", b"[" * 100_000, 400, "parse_error", "", "nested too deep"),
+        ("put", "contracts/HT-2", CONTRACT | {"tenant": "nobody"}, 422, "unknown_tenant", "/tenant", "make it first"),
+        ("put", "contracts/HT-2", CONTRACT | {"scope": {"robots": []}}, 422, "invalid_value", "/scope", "robot"),
+        ("put", "contracts/HT-1", CONTRACT, 422, "fixed", "", "stand"),
+        ("put", "contracts/HT-1/versions/1", VERSION, 409, "already_signed", "", "write a new one"),
+        ("put", "contracts/HT-1/versions/7", VERSION, 409, "wrong_number", "", "number 2"),
+        ("put", "contracts/HT-1/versions/2", VERSION | {"agreement": {"version": 1, "currency": "CNY", "clauses": [{"kind": "duration"}]}},
+         400, "invalid_terms", "/agreement/clauses/0/code", "Add"),
+        ("put", "contracts/HT-1/versions/2", VERSION | {"starts_on": "9999-12-31"}, 400, "invalid_body", "/starts_on", ""),
+        ("put", "contracts/HT-1/subscriptions/x", {"item": "tea", "change": "1", "on": "2026-10-16", "reason": "r"},
+         409, "unknown_item", "/item", "it knows: seats"),
+        ("put", "contracts/HT-1/subscriptions/x", {"item": "seats", "change": "NaN", "on": "2026-10-16", "reason": "r"},
+         400, "invalid_body", "/change", "number"),
+        ("put", "contracts/HT-1/subscriptions/o-7", {"item": "seats", "change": "3", "on": "2026-10-16", "reason": "r"},
+         409, "external_id_taken", "", "choose a new id"),
+        ("put", "contracts/HT-1/packages/x", {"package": "gold", "on": "2026-10-16", "reason": "r"},
+         409, "unknown_package", "/package", "it sells: pack"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_gets_a_code_a_place_and_a_sentence(
+    method: str, to: str, body: Any, status: int, code: str, pointer: str, says: str, set_up: str
+) -> None:
+    answer = ask(set_up, method, to, body)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem.get("pointer", "")) == (status, code, pointer), problem
+    assert says in problem["detail"]
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_faulty_draft_is_kept_with_its_findings_and_not_signed(set_up: str) -> None:
+    percent = SERVICE | {"price": {"kind": "percentage", "rate": "0.1", "of": ["nothing"]}}
+    body = FULL | {"starts_on": "2027-03-01", "agreement": FULL["agreement"] | {"clauses": [TALK, percent]}}
+    drafted = ask(set_up, "put", "contracts/HT-1/versions/2", body)
+    assert drafted.json()["findings"][0] == {
+        "severity": "error", "pointer": "/clauses/1/price/of", "text": "No clause has the code nothing.",
+    }  # fmt: skip
+    answer = ask(set_up, "post", "contracts/HT-1/versions/2/sign", {"reason": "r"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "unknown_clause")
+
+
+def test_another_sellers_things_are_not_there(set_up: str) -> None:
+    other = Seller.objects.create(code="other", name_zh="他", name_en="Other", email="a@other.example")
+    theirs = make_key(other, "crm", [ApiKey.OPERATE])[1]
+    assert ask(theirs, "get", "tenants").json() == ask(theirs, "get", "contracts").json() == []
+    for method, to, body in [
+        ("get", "tenants/north", None),
+        ("get", "contracts/HT-1", None),
+        ("get", "contracts/HT-1/versions/1", None),
+        ("get", "contracts/HT-1/subscriptions", None),
+        ("get", "contracts/HT-1/packages", None),
+        ("put", "tenants/north/keys/k", {"scopes": ["read"]}),
+        ("delete", "tenants/north/keys/k", None),
+        ("post", "contracts/HT-1/versions/1/sign", {"reason": "r"}),
+        ("post", "contracts/HT-1/end", {"ends_on": "2027-01-01", "reason": "r"}),
+        ("post", "contracts/HT-1/renew", {"ends_on": "2027-01-01", "reason": "r"}),
+        *STEPS[2:],
+    ]:
+        assert ask(theirs, method, to, body).status_code == 404, to
+    assert ask(theirs, "put", "tenants/north", TENANT).json()["code"] == "code_taken"
+    assert ask(theirs, "put", "contracts/HT-1", CONTRACT).json()["code"] == "unknown_tenant"
