@@ -48,6 +48,8 @@ def register_tenant(seller_id: int, code: str, values: Mapping[str, Any]) -> tup
                 )
         _store(tenant, fields)
         if "contacts" in values:
+            if len({contact["email"] for contact in values["contacts"]}) < len(values["contacts"]):
+                raise CannotRegister("contact_twice", _("Name each mail address once."), pointer="/contacts")
             tenant.contacts.all().delete()
             Contact.objects.bulk_create(Contact(tenant=tenant, **contact) for contact in values["contacts"])
     return tenant, made

@@ -94,6 +94,7 @@ def test_a_key_is_told_once_works_and_is_revoked(set_up: str) -> None:
         ("put", "tenants/north", TENANT | {"zone": "Asia/Tokyo"}, 422, "fixed", "/zone", "there is a contract"),
         ("put", "tenants/n2", TENANT | {"color": 1}, 400, "unknown_member", "/color", "known members"),
         ("put", "tenants/n2", TENANT | {"contacts": [{"name": "x", "email": "?"}]}, 400, "invalid_body", "/contacts/0/email", ""),
+        ("put", "tenants/n2", TENANT | {"contacts": TENANT["contacts"] * 2}, 422, "contact_twice", "/contacts", "once"),
         ("put", "tenants/n2", b'{"name_zh": "\\u0000"}', 400, "parse_error", "", "NUL"),
         ("put", "tenants/n2", b'{"name_zh": "\\ud800"}', 400, "parse_error", "", "cannot be kept"),
         ("put", "tenants/n2", b"[" * 100_000, 400, "parse_error", "", "nested too deep"),
