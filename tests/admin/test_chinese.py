@@ -13,7 +13,17 @@ from django.utils.translation import override
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("tenants", "usage", "invoices")
-NEVER_SHOWN = {"terms", "totals", "document", "message_id", "sending_until"}
+NEVER_SHOWN = {
+    "terms",
+    "totals",
+    "document",
+    "message_id",
+    "sending_until",
+    "fence",
+    "claimed_until",
+    "figures",
+    "facts",
+}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
