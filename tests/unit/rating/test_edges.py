@@ -470,3 +470,14 @@ def test_a_package_pays_beyond_the_allowance_of_the_part_of_the_month() -> None:
     agreed = terms(pack(), talk("1", included_minutes=10), starts_on=date(2026, 11, 16))
     found = bill(agreed, row(minutes=20, on="2026-11-20"), balances=[bought()])
     assert left(found) == [("pack", "15", "85", "0")]
+
+
+def test_the_allowance_is_used_up_by_the_rows_together() -> None:
+    days = [row(minutes=8, on="2026-11-05"), row(minutes=8, on="2026-11-06")]
+    found = bill(terms(pack(), talk("1", included_minutes=10)), *days, balances=[bought()])
+    assert left(found) == [("pack", "6", "94", "0")]
+
+
+def test_a_credit_pays_nothing_where_nothing_is_owed() -> None:
+    agreed = terms(pack(unit="money", quantity="500"), talk("0"))
+    assert drawn(bill(agreed, row(minutes=60), balances=[bought(remaining="500")])) == {}
