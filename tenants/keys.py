@@ -86,7 +86,7 @@ def rotate_key(key: ApiKey, now: datetime, *, overlap: timedelta = OVERLAP) -> t
         if key.revoked_at or (key.expires_at and key.expires_at <= now):
             raise CannotRotate("key_dead", _("%(key)s works no more; make a new key instead.") % {"key": key})
         holder = key.tenant or key.seller
-        assert holder is not None  # the database knows no key of nobody  # noqa: S101
+        assert holder is not None  # the database knows no key of nobody  # noqa: S101  # nosec B101
         made = make_key(holder, key.name, key.scopes, expires_at=key.expires_at)
         key.expires_at = min(key.expires_at or now + overlap, now + overlap)
         key.save(update_fields=["expires_at"])

@@ -1,7 +1,7 @@
 """Check an evidence bundle: ``python -m billing.rating.verify bundle.zip [--key KEY] [--lang zh|en]``.
 
 Needs nothing but Python, no network and no database: every file is held against the manifest, every call is read,
-billed and counted again, the month is rated again, and every line, sentence and figure of the invoice is compared.
+billed and counted again, the month is rated again, and every line and figure of the invoice is compared.
 Prints OK, or the first thing that differs. Only the signature needs the package ``cryptography``; without it the
 check says that it was skipped.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from billing.errors import Refused
-from billing.rating.bill import Bill
+from billing.rating.bill import Bill, Line
 from billing.rating.bundle import (
     CALLS,
     CHUNK,
@@ -43,7 +43,7 @@ from billing.rating.calls import Call, local_day, segment_of
 from billing.rating.counting import takings
 from billing.rating.difference import Difference
 from billing.rating.engine import rate
-from billing.rating.explain import explain, names_of
+from billing.rating.explain import recompute
 from billing.rating.form import write
 from billing.rating.recount import count
 from billing.rating.signature import is_signed
@@ -261,7 +261,11 @@ def _uncovered(terms: Terms, totals: Totals) -> dict[str, tuple[Any, ...]]:
 
 
 def _compare_bill(invoice: dict[str, Any], terms: Terms, totals: Totals) -> int:
-    """Rate again and compare every line, every sum and every sentence; return the number of lines."""
+    """Rate again and compare every line and every sum; return the number of lines.
+
+    Sentences and steps are worded by the release that issued the invoice, and a later one may word them otherwise:
+    the steps must lead to the line's amount, and each line must have its sentences; the signature holds their wording.
+    """
     stated = _read(Bill, INVOICE, invoice["bill"])
     settled = [_read(Difference, INVOICE, each) for each in invoice.get("settled", [])]
     try:
@@ -271,15 +275,21 @@ def _compare_bill(invoice: dict[str, Any], terms: Terms, totals: Totals) -> int:
     for line, again in zip_longest(stated.lines, found.lines):
         _same("invoice.json: line", line and line.key, again and again.key)
         for name in line._fields:
-            _same(f"invoice.json: line {line.key}: {name}", write(getattr(line, name)), write(getattr(again, name)))
+            if name != "steps":
+                _same(f"invoice.json: line {line.key}: {name}", write(getattr(line, name)), write(getattr(again, name)))
+        _same(f"invoice.json: line {line.key}: steps lead to", line.amount, _led_to(line))
     for name in "currency zone inclusive period taxes net tax total segments balances version".split():
         _same(f"invoice.json: {name}", write(getattr(stated, name)), write(getattr(found, name)))
-    names = names_of(terms)
-    for line in stated.lines:
-        told = explain(line, stated.currency, names)
-        where = f"invoice.json: explanation of {line.key}"
-        _same(where, invoice["explanations"].get(line.key), {"zh": told.zh, "en": told.en})
+    told = {key for key, sentences in invoice["explanations"].items() if sentences.get("zh") and sentences.get("en")}
+    _same("invoice.json: explanations of", sorted(line.key for line in stated.lines), sorted(told))
     return len(stated.lines)
+
+
+def _led_to(line: Line) -> object:
+    try:
+        return recompute(line)
+    except (ValueError, ArithmeticError, LookupError) as fault:
+        return fault
 
 
 def _compare_days(invoice: dict[str, Any], terms: Terms, calls: Iterable[Call], totals: Totals) -> None:

@@ -185,10 +185,15 @@ def test_a_forger_who_makes_every_digest_right_is_found_by_the_arithmetic(bundle
     chosen = random.Random(13)
     # What the calls and the contract lead to; names, addresses and the month before are the seller's word alone.
     computed = {
-        INVOICE: ("bill", "evidence", "usage_by_day", "summary", "explanations"),
+        INVOICE: ("bill", "evidence", "usage_by_day", "summary"),
         TOTALS: ("rows", "events", "uncovered"),
     }
-    targets = [(name, way) for name, parts in computed.items() for way in figures(documents[name]) if way[0] in parts]
+    targets = [
+        (name, way)
+        for name, parts in computed.items()
+        for way in figures(documents[name])
+        if way[0] in parts and "steps" not in way
+    ]
     for name, way in chosen.sample(targets, 100):
         forged = documents | {name: with_another_figure(documents[name], way)}
         with pytest.raises(Differs):
