@@ -33,7 +33,12 @@ SENTENCES = {
 }
 
 
+METERS = {"talk": _("talk time"), "calls": _("number of calls")}
+
+
 def sentence_of(code: str, facts: dict[str, object]) -> str:
     """Say what was found; a code of another version is shown as it is."""
     template = SENTENCES.get(code)
+    if "meter" in facts:
+        facts = facts | {"meter": METERS.get(str(facts["meter"]), facts["meter"])}
     return str(template) % facts if template is not None else f"{code} {facts}"

@@ -91,13 +91,27 @@ class CloseRunAdmin(CloseAdmin):
 class RunStepAdmin(CloseAdmin):
     """The contracts of the runs; parked ones can be resumed, open ones set aside."""
 
-    list_display = ("contract", "tenant", "period_starts_on", "state", "reason", "parked_by", "invoice", "changed_at")
+    list_display = ("contract", "tenant", "period_starts_on", "state", "why", "parked_by", "invoice", "changed_at")
     list_filter = ("state", "purpose", "period_starts_on")
     list_select_related = ("contract", "tenant", "invoice__contract")
     search_fields = ("contract__code", "tenant__code")
-    exclude = ("fence", "claimed_until", "figures")
+    exclude = ("fence", "claimed_until", "figures", "reason")
+    readonly_fields = ("why",)
     action_form = ReasonForm
     actions = ("resume", "park")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RunStep]:
+        """Bring the findings along."""
+        found: QuerySet[RunStep] = super().get_queryset(request).prefetch_related("findings")
+        return found
+
+    @admin.display(description=_("reason"))
+    def why(self, step: RunStep) -> str:
+        """Say why a contract is parked: what was found and not accepted, or the reason given."""
+        parked = step.state == RunStep.PARKED
+        found = [each for each in step.findings.all() if each.severity == Finding.ERROR and each.accepted_at is None]
+        told = [sentence_of(each.code, each.facts) for each in found] if parked and not step.parked_by else []
+        return " ".join(told) or step.reason
 
     @admin.action(description=_("Resume: count, draft and check again"))
     def resume(self, request: HttpRequest, chosen: QuerySet[RunStep]) -> None:

@@ -40,7 +40,7 @@ def act(client: Client, page: str, action: str, pk: int, **more: str) -> str:
 def test_the_pages_say_what_was_found_in_both_languages(parked: RunStep, admin_client: Any) -> None:
     for page, english, chinese in (
         ("closerun", "0 of 1 ready, 1 parked", "0 / 1 就绪，1 搁置"),
-        ("runstep", "uncovered", "已搁置"),
+        ("runstep", "1 calls of 61 s are taken by no clause on the meter talk time", "计量项通话时长上有"),
         ("finding", "1 calls of 61 s are taken by no clause", "未被任何条款覆盖"),
     ):
         for language, text in (("en", english), ("zh-CN", chinese)):
