@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +27,8 @@ from invoices.evidence import NoEvidence, bundle_of
 from invoices.issuing import issue
 from invoices.links import page_link
 from invoices.models import EvidenceKey, Invoice
-from tests.conftest import NOW
+from tenants.subscribing import change_subscription
+from tests.conftest import NOW, TALK, call_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER = period_containing(date(2026, 10, 1))
@@ -240,3 +242,24 @@ def test_calls_no_longer_kept_are_said_so(invoice: Invoice) -> None:
         cursor.execute("DELETE FROM usage_call WHERE call_id = '呼叫-3'")
     answer = Client().get(f"{page_link(invoice)}/evidence.zip")
     assert (answer.status_code, answer.content.decode()) == (409, "The calls behind this invoice are no longer kept.")
+
+
+def test_an_invoice_with_late_calls_and_seats_verifies_too(make_contract: Any, post: Any, tmp_path: Path) -> None:
+    seats = {
+        "kind": "seat",
+        "code": "seats",
+        "item": "seats",
+        "name": NAME,
+        "price": {"kind": "per_unit", "price": "80"},
+    }
+    contract = make_contract(TALK, seats)
+    change_subscription(contract, "seats", Decimal(3), on=date(2026, 11, 5), by="li", reason="ordered", now=NOW)
+    post(call_of(1), call_of(2))
+    issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    post(call_of(3))  # late for October
+    november = draft_month(contract, period_containing(date(2026, 11, 1)), NOW)
+    assert {line["period"] for line in november.document["bill"]["lines"]} == {"2026-10", "2026-11"}
+    issued = issue(november.pk, by="li", now=NOW)
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(b"".join(bundle_of(issued, NOW)))
+    assert verify(path).number == issued.number
