@@ -29,17 +29,16 @@ from billing.rating.bundle import (
     FORMAT,
     INVOICE,
     MANIFEST,
-    MEMBERS,
     SIGNATURE,
     TERMS,
     TOTALS,
     billed_of,
     call_of,
     document_bytes,
-    repack,
     rows_of,
 )
 from billing.rating.calls import Call, local_day, segment_of
+from billing.rating.container import Differs, check_container, same
 from billing.rating.counting import takings
 from billing.rating.difference import Difference
 from billing.rating.engine import rate
@@ -60,14 +59,6 @@ WORDS = {
 }
 
 
-class Differs(Exception):
-    """Something in the bundle is not as it should be: ``where``, what is ``stated``, and what was ``found``."""
-
-    def __init__(self, where: str, stated: object, found: object) -> None:
-        super().__init__(f"{where}: {stated} ≠ {found}")
-        self.where = where
-
-
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What was checked: the invoice's number, its total, how many calls and lines, and whose signature."""
@@ -85,12 +76,12 @@ def verify(path: Path, trusted: str | None = None, *, check_signature: bool = Tr
     Raises Differs at the first difference.
     """
     with path.open("rb") as file:
-        _check_container(file)
+        check_container(file)
         with zipfile.ZipFile(file) as archive:
             manifest = _check_manifest(archive)
             key = _check_signature(archive, trusted) if check_signature else None
             invoice, terms, totals = _documents(archive)
-            _same("manifest.json: number", manifest["number"], invoice["number"])
+            same("manifest.json: number", manifest["number"], invoice["number"])
             with archive.open(CALLS) as packed:
                 calls = list(_checked_calls(packed, terms, invoice))  # type: ignore[arg-type]
     recounted = count(terms, calls, replace(totals, rows=(), events=(), uncovered=()))
@@ -100,45 +91,9 @@ def verify(path: Path, trusted: str | None = None, *, check_signature: bool = Tr
     return Verified(invoice["number"], invoice["bill"]["total"], len(calls), lines, key)
 
 
-def _same(where: str, stated: object, found: object) -> None:
-    if stated != found:
-        raise Differs(where, stated, found)
-
-
-class _Comparing:
-    """A file to write to that must already hold, byte for byte, what is written."""
-
-    def __init__(self, original: BinaryIO) -> None:
-        self.original, self.position = original, 0
-
-    def write(self, part: Any) -> int:
-        """Compare the next bytes."""
-        wanted = bytes(part)
-        there = self.original.read(len(wanted))
-        if there != wanted:
-            at = next((i for i, (a, b) in enumerate(zip(there, wanted, strict=False)) if a != b), len(there))
-            raise Differs("container", f"byte {self.position + at}", "changed, or not written by Huadan")
-        self.position += len(wanted)
-        return len(wanted)
-
-    def flush(self) -> None:
-        """Have nothing to flush."""
-
-
-def _check_container(file: BinaryIO) -> None:
-    """Pack the members again and compare: nothing is hidden between them, before or behind."""
-    try:
-        with zipfile.ZipFile(file) as archive, open(file.name, "rb") as original:  # noqa: PTH123 - its own position
-            _same("container: members", list(MEMBERS), archive.namelist())
-            repack(archive, _Comparing(original))  # type: ignore[arg-type]
-            _same("container: bytes behind the end", b"", original.read(1))
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeError, RuntimeError, OSError) as fault:
-        raise Differs("container", "a ZIP file", fault) from None
-
-
 def _check_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     manifest = _json(archive, MANIFEST)
-    _same("manifest.json: format", manifest.get("format"), FORMAT)
+    same("manifest.json: format", manifest.get("format"), FORMAT)
     for name in (INVOICE, TERMS, TOTALS, CALLS):
         digest, size = hashlib.sha256(), 0
         with archive.open(name) as member:
@@ -146,15 +101,15 @@ def _check_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
                 digest.update(chunk)
                 size += len(chunk)
         stated = manifest["files"].get(name)
-        _same(f"manifest.json: {name}", stated, {"bytes": size, "sha256": digest.hexdigest()})
+        same(f"manifest.json: {name}", stated, {"bytes": size, "sha256": digest.hexdigest()})
     return manifest
 
 
 def _check_signature(archive: zipfile.ZipFile, trusted: str | None) -> str | None:
     """Check who signed the manifest; None when the package that can is not there."""
     signature = _json(archive, SIGNATURE)
-    _same("signature.json: algorithm", signature.get("algorithm"), "Ed25519")
-    _same("signature.json: key", signature.get("public_key"), trusted or signature.get("public_key"))
+    same("signature.json: algorithm", signature.get("algorithm"), "Ed25519")
+    same("signature.json: key", signature.get("public_key"), trusted or signature.get("public_key"))
     key = str(signature.get("public_key"))
     signed = is_signed(archive.read(MANIFEST), signature.get("signature") or "", key)
     if signed is False:
@@ -177,9 +132,9 @@ def _documents(archive: zipfile.ZipFile) -> tuple[dict[str, Any], Terms, Totals]
     invoice = _json(archive, INVOICE)
     terms = _read(Terms, TERMS, _json(archive, TERMS))
     agreed = hashlib.sha256(archive.read(TERMS)).hexdigest()
-    _same("invoice.json: evidence/terms", invoice["evidence"]["terms"], f"sha256:{agreed}")
+    same("invoice.json: evidence/terms", invoice["evidence"]["terms"], f"sha256:{agreed}")
     versions = [{"number": s.number, "from": str(s.starts_on), "to": str(s.ends_on)} for s in terms.segments]
-    _same("invoice.json: contract/versions", invoice["contract"]["versions"], versions)
+    same("invoice.json: contract/versions", invoice["contract"]["versions"], versions)
     return invoice, terms, _read(Totals, TOTALS, _json(archive, TOTALS))
 
 
@@ -207,11 +162,11 @@ def _checked_calls(packed: BinaryIO, terms: Terms, invoice: dict[str, Any]) -> I
         last = row["started_at"]
         if segment_of(terms, call) is None:
             raise Differs(where, "within the contract", call.started_at)
-        _same(f"{where}: billed", row["billed"], billed_of(terms, call))
+        same(f"{where}: billed", row["billed"], billed_of(terms, call))
         yield call
     stated = invoice["evidence"]
-    _same("invoice.json: evidence/calls", stated["calls"], number)
-    _same("invoice.json: evidence/digest", stated["digest"], f"sha256:{digest.hexdigest()}")
+    same("invoice.json: evidence/calls", stated["calls"], number)
+    same("invoice.json: evidence/digest", stated["digest"], f"sha256:{digest.hexdigest()}")
 
 
 def _rows(packed: BinaryIO) -> Iterator[dict[str, str]]:
@@ -225,9 +180,9 @@ def _compare_totals(terms: Terms, stated: Totals, found: Totals) -> None:
     before, after = _by_place(terms, stated.rows), _by_place(terms, found.rows)
     for place in [*before, *after]:
         named = " ".join(str(part) for part in place if part)
-        _same(f"totals.json: {named}", before.get(place), after.get(place))
-    _same("totals.json: events", _sorted(stated.events), _sorted(found.events))
-    _same("totals.json: uncovered", _uncovered(terms, stated), _uncovered(terms, found))
+        same(f"totals.json: {named}", before.get(place), after.get(place))
+    same("totals.json: events", _sorted(stated.events), _sorted(found.events))
+    same("totals.json: uncovered", _uncovered(terms, stated), _uncovered(terms, found))
 
 
 def _sorted(events: Iterable[Any]) -> list[tuple[Any, ...]]:
@@ -273,15 +228,15 @@ def _compare_bill(invoice: dict[str, Any], terms: Terms, totals: Totals) -> int:
     except Refused as refusal:
         raise Differs("terms.json", "terms that can be rated", refusal.message) from None
     for line, again in zip_longest(stated.lines, found.lines):
-        _same("invoice.json: line", line and line.key, again and again.key)
+        same("invoice.json: line", line and line.key, again and again.key)
         for name in line._fields:
             if name != "steps":
-                _same(f"invoice.json: line {line.key}: {name}", write(getattr(line, name)), write(getattr(again, name)))
-        _same(f"invoice.json: line {line.key}: steps lead to", line.amount, _led_to(line))
+                same(f"invoice.json: line {line.key}: {name}", write(getattr(line, name)), write(getattr(again, name)))
+        same(f"invoice.json: line {line.key}: steps lead to", line.amount, _led_to(line))
     for name in "currency zone inclusive period taxes net tax total segments balances version".split():
-        _same(f"invoice.json: {name}", write(getattr(stated, name)), write(getattr(found, name)))
+        same(f"invoice.json: {name}", write(getattr(stated, name)), write(getattr(found, name)))
     told = {key for key, sentences in invoice["explanations"].items() if sentences.get("zh") and sentences.get("en")}
-    _same("invoice.json: explanations of", sorted(line.key for line in stated.lines), sorted(told))
+    same("invoice.json: explanations of", sorted(line.key for line in stated.lines), sorted(told))
     return len(stated.lines)
 
 
@@ -306,10 +261,10 @@ def _compare_days(invoice: dict[str, Any], terms: Terms, calls: Iterable[Call], 
         {"day": day.isoformat(), "calls": sums[0], "answered": sums[1], "billed_seconds": sums[3]}
         for day, sums in sorted(days.items())
     ]
-    _same("invoice.json: usage_by_day", invoice["usage_by_day"], found)
+    same("invoice.json: usage_by_day", invoice["usage_by_day"], found)
     number, answered, talk_ms, billed = (sum(sums[index] for sums in days.values()) for index in range(4))
     summary = {"calls": number, "answered": answered, "talk_seconds": talk_ms // 1000, "billed_seconds": billed}
-    _same("invoice.json: summary", invoice["summary"], summary)
+    same("invoice.json: summary", invoice["summary"], summary)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

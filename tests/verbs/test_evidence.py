@@ -21,7 +21,8 @@ from django.test import Client
 
 from billing.periods import period_containing
 from billing.rating.bundle import CALLS, INVOICE, TERMS, TOTALS, pack, rows_of
-from billing.rating.verify import Differs, main, verify
+from billing.rating.container import Differs
+from billing.rating.verify import main, verify
 from invoices.drafting import draft_month
 from invoices.evidence import NoEvidence, bundle_of
 from invoices.issuing import issue
