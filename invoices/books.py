@@ -17,8 +17,8 @@ from billing.rating.terms import Terms
 from invoices.models import Invoice
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract
-from usage.aggregation import differing_totals
 from usage.models import UsageMonth
+from usage.recounting import differing_totals
 
 ROWS_SHOWN = 20
 

@@ -14,9 +14,9 @@ from django.db.models.fields.json import KT
 from billing.periods import Period
 from invoices.models import Finding, Invoice, RunStep
 from tenants.models import Contract
-from usage.aggregation import differing_totals
 from usage.declarations import completeness
 from usage.models import Quarantined
+from usage.recounting import differing_totals
 
 SWING = Decimal("0.30")
 BUSY_DAY = 20  # calls; below, a day without any is no surprise

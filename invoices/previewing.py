@@ -15,7 +15,7 @@ from tenants.catalogue import SAMPLE_MONTH
 from tenants.contracts import NotInForce, signed_versions, terms_for, with_scope
 from tenants.models import Contract, ContractVersion
 from tenants.sampling import totals_of_answers
-from usage.aggregation import totals_if_agreed
+from usage.recounting import totals_if_agreed
 
 MONTHS_SHOWN = 13
 

@@ -11,7 +11,7 @@ from billing.rating.difference import Difference
 from billing.rating.terms import Terms
 from invoices.models import Invoice, Settlement
 from tenants.models import Contract
-from usage.aggregation import Late, late_months, late_of, totals_as_known
+from usage.recounting import Late, late_months, late_of, totals_as_known
 
 
 @dataclass(frozen=True, slots=True)

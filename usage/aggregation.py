@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -34,13 +34,6 @@ from usage.ingestion import lock_key
 from usage.models import Removal, UsageMonth, UsageTotal
 
 COUNTING_LIMIT = "15min"
-DIFFERING = """
-WITH kept AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram
-    FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = %(contract)s AND period = %(period)s),
-again AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram
-    FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = -%(contract)s AND period = %(period)s)
-SELECT count(*) FROM ((TABLE kept EXCEPT ALL TABLE again) UNION ALL (TABLE again EXCEPT ALL TABLE kept)) AS differing
-"""
 
 
 class CallsRemoved(Refused):
@@ -67,13 +60,13 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | Non
     if Removal.objects.filter(tenant_id=tenant_id, period=period, what=Removal.CALLS).exists():
         raise CallsRemoved("calls_removed", f"The calls of {period:%Y-%m} were removed; its stored totals stand.")
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        _prepare(cursor)
+        prepare_counting(cursor)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])
         UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period).delete()
-        _fill(cursor, tenant_id, contract_id, terms, gaps)
+        fill_totals(cursor, tenant_id, contract_id, terms, gaps)
 
 
-def _prepare(cursor: Any) -> None:
+def prepare_counting(cursor: Any) -> None:
     """Give the transaction what counting needs: time, and hashing, since there are few groups.
 
     The planner cannot know that there are few, and would sort every call on disk.
@@ -82,46 +75,15 @@ def _prepare(cursor: Any) -> None:
     cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
 
 
-def _fill(
+def fill_totals(
     cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None, *, known: bool = False
 ) -> None:
+    """Count a month into totals that are not there yet, within the caller's transaction. ``known`` as in ``calls_of``."""
     for segment in terms.segments:
         for statement in counting_statements(tenant_id, contract_id, terms, segment, known=known):
             cursor.execute(statement)
     for gap in gaps.days if gaps else ():
         cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
-
-
-def differing_totals(contract: Contract, month: Period) -> int:
-    """Count a contract's month once more, beside its totals, and return how many of them differ; keeps nothing."""
-    terms, gaps = next((t, g) for pk, t, g in _plan(contract.tenant, month) if pk == contract.pk)
-    with transaction.atomic(), connection.cursor() as cursor:
-        _prepare(cursor)
-        _fill(cursor, contract.tenant_id, -contract.pk, terms, gaps)
-        cursor.execute(DIFFERING, {"tenant": contract.tenant_id, "contract": contract.pk, "period": month.starts_on})
-        found: int = cursor.fetchone()[0]
-        transaction.set_rollback(True)
-    return found
-
-
-def totals_if_agreed(tenant_id: int, contract_id: int, terms: Terms) -> Totals:
-    """Count a month from the calls under terms that need not be signed; what was counted is taken back at once.
-
-    The rows stand under a contract that cannot exist while they are read, so no count of a real one waits for this.
-    """
-    nowhere = -contract_id
-    with transaction.atomic(), connection.cursor() as cursor:
-        _prepare(cursor)
-        _fill(cursor, tenant_id, nowhere, terms, None)
-        counted = totals_of(tenant_id, nowhere, terms)
-        transaction.set_rollback(True)
-    numbers = {None, *(segment.number for segment in terms.segments)}
-    return replace(
-        counted,
-        subscriptions=held_in(contract_id, terms.period),
-        measurements=tuple(each for each in measured_in(contract_id, terms.period) if each.segment in numbers),
-        balances=balances_in(contract_id, terms.period),
-    )
 
 
 def clear_stale_mark(tenant_id: int, period: date) -> bool:
@@ -166,7 +128,7 @@ def count_month_of(contract: Contract, month: Period, now: datetime) -> None:
     if clear_stale_mark(tenant.pk, month.starts_on):
         _count(tenant, month, now)
         return
-    for contract_id, terms, gaps in _plan(tenant, month):
+    for contract_id, terms, gaps in plan_of(tenant, month):
         if contract_id == contract.pk:
             count_month(tenant.pk, contract_id, terms, gaps)
     uncounted = UsageMonth.objects.filter(tenant_id=tenant.pk, period=month.starts_on, counted_at__isnull=True)
@@ -176,7 +138,7 @@ def count_month_of(contract: Contract, month: Period, now: datetime) -> None:
 def _count(tenant: Tenant, month: Period, now: datetime) -> None:
     """Count under each contract in force; a count that fails leaves the month stale."""
     try:
-        for contract_id, terms, gaps in _plan(tenant, month):
+        for contract_id, terms, gaps in plan_of(tenant, month):
             count_month(tenant.pk, contract_id, terms, gaps)
         UsageMonth.objects.filter(tenant_id=tenant.pk, period=month.starts_on).update(counted_at=now)
     except BaseException:
@@ -184,7 +146,7 @@ def _count(tenant: Tenant, month: Period, now: datetime) -> None:
         raise
 
 
-def _plan(tenant: Tenant, month: Period) -> Iterator[tuple[int, Terms, Gaps | None]]:
+def plan_of(tenant: Tenant, month: Period) -> Iterator[tuple[int, Terms, Gaps | None]]:
     """List contract, terms and the gaps to count with it: with the first, so that they are shown once."""
     agreed = _terms_in_force(tenant, month)
     taken = [
@@ -214,58 +176,17 @@ def stale_months(limit: int) -> list[tuple[int, date]]:
     return list(found.values_list("tenant_id", "period")[:limit])
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
-    """What is known of a frozen month that its invoice did not know: how many late calls and late changes."""
+def totals_of(
+    tenant_id: int, contract_id: int, terms: Terms, *, beside: int | None = None, known: bool = False
+) -> Totals:
+    """Read a month's totals in the engine's form, or those counted ``beside`` them under another id.
 
-    calls: int
-    changes: int
-
-
-def totals_as_known(contract: Contract, terms: Terms) -> tuple[Totals, Late]:
-    """Count a frozen month with all that came late, beside its totals, and keep nothing.
-
-    The lock keeps deliveries out meanwhile, so that the totals are those of the calls that are counted as late.
+    ``known`` as in ``calls_of``: single events are read from the calls themselves.
     """
-    tenant_id, period = contract.tenant_id, terms.period.starts_on
-    with transaction.atomic(), connection.cursor() as cursor:
-        _prepare(cursor)
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, period)])
-        late = late_of(tenant_id, period)
-        _fill(cursor, tenant_id, -contract.pk, terms, None, known=True)
-        totals = totals_of(tenant_id, contract.pk, terms, known=True)
-        transaction.set_rollback(True)
-    return totals, late
-
-
-def late_of(tenant_id: int, period: date) -> Late:
-    """Count what came late for a month, and every late change of calls that were in it at some time."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT count(*) FROM usage_call WHERE tenant_id = %(tenant)s AND period = %(period)s "
-            "AND flags && '{late}'), (SELECT count(*) FROM usage_callversion WHERE tenant_id = %(tenant)s AND late "
-            "AND (source_id, call_id, leg) IN (SELECT source_id, call_id, leg FROM usage_callversion "
-            "WHERE tenant_id = %(tenant)s AND late "
-            "AND (period = %(period)s OR (replacement ->> 'period')::date = %(period)s)))",
-            {"tenant": tenant_id, "period": period},
-        )
-        return Late(*cursor.fetchone())
-
-
-def late_months(tenant_id: int, before: date) -> list[date]:
-    """List the tenant's frozen months before a day for which something came late, in order."""
-    found = UsageMonth.objects.filter(
-        tenant_id=tenant_id, state=UsageMonth.FROZEN, late_since__isnull=False, period__lt=before
-    )
-    return list(found.order_by("period").values_list("period", flat=True))
-
-
-def totals_of(tenant_id: int, contract_id: int, terms: Terms, *, known: bool = False) -> Totals:
-    """Read a month's totals in the engine's form; those ``known`` by now are read where they were counted beside."""
     rows: list[Row] = []
     uncovered: list[Uncovered] = []
     found = UsageTotal.objects.filter(
-        tenant_id=tenant_id, contract_id=-contract_id if known else contract_id, period=terms.period.starts_on
+        tenant_id=tenant_id, contract_id=beside or contract_id, period=terms.period.starts_on
     ).order_by("segment", "clause", "meter", "day", "group", "cell")
     for total in found:
         cell = tuple((name, value) for name, value in json.loads(total.cell)) if total.cell else ()

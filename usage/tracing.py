@@ -92,11 +92,10 @@ def page_of_calls(
 
     Lines that are tiers of one clause share its calls. Empty for a line without calls.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")  # Django connects; the rows come through psycopg, by name
-        with connection.connection.cursor(row_factory=class_row(TracedCall)) as rows:
-            rows.execute(_statement(tenant_id, terms, totals, line, day=day, after=after, limit=limit))
-            return [_with_taken(terms, line, call) for call in rows]
+    connection.ensure_connection()  # the rows come through psycopg, by name
+    with connection.connection.cursor(row_factory=class_row(TracedCall)) as rows:
+        rows.execute(_statement(tenant_id, terms, totals, line, day=day, after=after, limit=limit))
+        return [_with_taken(terms, line, call) for call in rows]
 
 
 def calls_of_line(tenant_id: int, terms: Terms, totals: Totals, line: Line) -> Iterator[TracedCall]:
@@ -140,8 +139,8 @@ def _statement(
     conditions = [_taken_by(terms, totals, segment, line)]
     if after is not None:
         conditions.append(
-            SQL('(started_at, source_id, call_id COLLATE "C", leg COLLATE "C") > ({}, {}, {}, {})').format(
-                *map(Literal, (after.started_at, after.source_id, after.call_id, after.leg))
+            SQL("({}) > ({}, {}, {}, {})").format(
+                ORDER, *map(Literal, (after.started_at, after.source_id, after.call_id, after.leg))
             )
         )
     return COLUMNS + SQL("{} AND {} ORDER BY {} LIMIT {}").format(

@@ -284,8 +284,9 @@ def test_an_unsigned_amendment_waits_for_a_signature(seller: Any, contract: Any)
 
 
 def test_totals_that_were_changed_by_hand_are_found(seller: Any, contract: Any, post: Any) -> None:
-    from usage.aggregation import count_now, differing_totals
+    from usage.aggregation import count_now
     from usage.models import UsageTotal
+    from usage.recounting import differing_totals
 
     post(call_of(1))
     count_now(contract.tenant, OCTOBER, NOW)
