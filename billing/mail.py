@@ -1,13 +1,45 @@
-"""Handing a mail to the mail server, and what its answer means for whether to try again."""
+"""Mails that are owed: each sent at most once, tried again while the mail server says later, unknown when nobody can tell.
+
+A kind of mail is a model built on OwedMail; PostgreSQL holds the queue. What is due is found in its rows.
+"""
 
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.mail import EmailMessage, get_connection
+from django.db import models
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
 
 SENT, LATER, REFUSED, UNKNOWN = "sent", "later", "refused", "unknown"
+SENDING_TAKES = timedelta(minutes=5)
+RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)]
+
+
+class OwedMail(models.Model):
+    """A mail to one recipient: queued → sending → sent, failed, or unknown (nobody can tell; not sent again by itself)."""
+
+    QUEUED, SENDING, SENT, FAILED, UNKNOWN = "queued", "sending", "sent", "failed", "unknown"
+    STATES = [
+        (QUEUED, _("queued")), (SENDING, _("sending")), (SENT, _("sent")), (FAILED, _("failed")), (UNKNOWN, _("unknown")),
+    ]  # fmt: skip
+
+    recipient = models.EmailField(_("recipient"))
+    state = models.CharField(_("state"), max_length=8, choices=STATES, default=QUEUED)
+    message_id = models.CharField(max_length=200, unique=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("to be sent"))
+    sending_until = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    answer = models.CharField(_("mail server's answer"), max_length=500, blank=True)
+
+    class Meta:
+        abstract = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +48,41 @@ class Answer:
 
     outcome: str
     text: str
+
+
+def due_mails(kind: type[OwedMail], now: datetime, limit: int) -> list[int]:
+    """List the mails of a kind to try now, the longest due first."""
+    due = _all(kind).filter(state=OwedMail.QUEUED, due_at__lte=now).order_by("due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def give_up_interrupted(kind: type[OwedMail], now: datetime) -> int:
+    """Mark mails whose sender died while sending as unknown: the mail may have gone out, so it is not sent again."""
+    interrupted = _all(kind).filter(state=OwedMail.SENDING, sending_until__lt=now)
+    return interrupted.update(state=OwedMail.UNKNOWN, answer="The sender was interrupted while sending.")
+
+
+def send_once(kind: type[OwedMail], pk: int, now: datetime, compose: Callable[[int], EmailMessage]) -> str:
+    """Send one queued mail and record the mail server's answer; return the state it ends in.
+
+    Only one caller can claim it. A temporary no (4xx, no connection) is tried again later with the same Message-ID; a
+    final no (5xx) has failed; a connection lost while sending leaves it unknown.
+    """
+    claimed = _all(kind).filter(pk=pk, state=OwedMail.QUEUED, due_at__lte=now)
+    if not claimed.update(state=OwedMail.SENDING, sending_until=now + SENDING_TAKES, attempts=F("attempts") + 1):
+        return "not_due"
+    try:
+        message = compose(pk)
+    except BaseException:
+        # Nothing has left the house: hand it back for the next try, and let the fault be seen.
+        _settle(kind, pk, OwedMail.QUEUED, "The mail could not be composed.", due_at=now + RETRY_AFTER[0])
+        raise
+    answer = hand_over(message)
+    if answer.outcome == LATER:
+        return _try_again(kind, pk, answer.text, now)
+    if answer.outcome == SENT:
+        return _settle(kind, pk, OwedMail.SENT, answer.text, sent_at=now)
+    return _settle(kind, pk, OwedMail.FAILED if answer.outcome == REFUSED else OwedMail.UNKNOWN, answer.text)
 
 
 def hand_over(message: EmailMessage) -> Answer:
@@ -44,3 +111,20 @@ def hand_over(message: EmailMessage) -> Answer:
 def _answered(code: int, words: bytes | str) -> Answer:
     text = f"{code} {words.decode(errors='replace') if isinstance(words, bytes) else words}"
     return Answer(LATER if 400 <= code < 500 else REFUSED, text)
+
+
+def _try_again(kind: type[OwedMail], pk: int, answer: str, now: datetime) -> str:
+    attempts = _all(kind).values_list("attempts", flat=True).get(pk=pk)
+    if attempts > len(RETRY_AFTER):
+        return _settle(kind, pk, OwedMail.FAILED, f"Given up after {attempts} tries. {answer}")
+    return _settle(kind, pk, OwedMail.QUEUED, answer, due_at=now + RETRY_AFTER[attempts - 1])
+
+
+def _settle(kind: type[OwedMail], pk: int, state: str, answer: str, **more: datetime) -> str:
+    settled = _all(kind).filter(pk=pk, state=OwedMail.SENDING)
+    settled.update(state=state, answer=answer[:500], sending_until=None, **more)
+    return state
+
+
+def _all(kind: type[OwedMail]) -> models.QuerySet[Any]:
+    return models.QuerySet(kind)

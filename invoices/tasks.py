@@ -10,11 +10,13 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.errors import Refused
+from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
 from invoices import books, closing, stepping
 from invoices.drafting import draft_month
 from invoices.issuing import issue
-from invoices.mailing import deliver, due_deliveries, give_up_interrupted
+from invoices.mailing import deliver
+from invoices.models import Delivery
 from tenants.models import Contract
 
 DELIVERIES_A_TICK = 500
@@ -102,9 +104,9 @@ def issue_invoice(invoice_id: int, by: str) -> None:
 def deliver_due() -> None:
     """Ask for every due delivery to be sent, and give up those whose sender died."""
     now = datetime.now(UTC)
-    if interrupted := give_up_interrupted(now):
+    if interrupted := give_up_interrupted(Delivery, now):
         log.warning("deliveries unknown", count=interrupted)
-    for delivery_id in due_deliveries(now, DELIVERIES_A_TICK):
+    for delivery_id in due_mails(Delivery, now, DELIVERIES_A_TICK):
         deliver_one.delay(delivery_id)
 
 

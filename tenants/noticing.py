@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import smtplib
 from datetime import date, datetime, timedelta
 from email.utils import formataddr, make_msgid
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMessage, get_connection
-from django.db.models import F
+from django.core.mail import EmailMessage
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.errors import Refused
+from billing.mail import send_once
 from billing.periods import Period, midnight
 from tenants.models import Contract, ContractVersion, PriceNotice
 from tenants.repricing import PriceChange
 from tenants.wording.labels import LABELS
-
-SENDING_TAKES = timedelta(minutes=5)
-RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)]
 
 
 class NoticeNeeded(Refused):
@@ -72,44 +68,9 @@ def owe_notices(version: ContractVersion, now: datetime) -> None:
     )
 
 
-def due_notices(now: datetime, limit: int) -> list[int]:
-    """List the notices to try now, the longest due first."""
-    due = PriceNotice.objects.filter(state=PriceNotice.QUEUED, due_at__lte=now).order_by("due_at")
-    return list(due.values_list("pk", flat=True)[:limit])
-
-
-def give_up_interrupted_notices(now: datetime) -> int:
-    """Mark notices whose sender died while sending as unknown: the mail may have gone out, so it is not sent again."""
-    interrupted = PriceNotice.objects.filter(state=PriceNotice.SENDING, sending_until__lt=now)
-    return interrupted.update(state=PriceNotice.UNKNOWN, answer="The sender was interrupted while sending.")
-
-
 def send_notice(notice_id: int, now: datetime) -> str:
-    """Send one queued notice and record the mail server's answer; return the state it ends in.
-
-    Only one caller can claim it. A temporary no is tried again later with the same Message-ID, a final no has failed, a
-    connection lost while sending leaves it unknown.
-    """
-    claimed = PriceNotice.objects.filter(pk=notice_id, state=PriceNotice.QUEUED, due_at__lte=now)
-    if not claimed.update(state=PriceNotice.SENDING, sending_until=now + SENDING_TAKES, attempts=F("attempts") + 1):
-        return "not_due"
-    notice = PriceNotice.objects.select_related("version__contract__tenant__seller").get(pk=notice_id)
-    message, connection = _message(notice), get_connection()
-    try:
-        connection.open()
-    except (OSError, smtplib.SMTPException) as error:
-        return _try_again(notice, f"No connection: {error}", now)
-    try:
-        connection.send_messages([message])
-    except smtplib.SMTPResponseException as error:
-        return _refused(notice, error.smtp_code, error.smtp_error, now)
-    except smtplib.SMTPRecipientsRefused as error:
-        return _refused(notice, *next(iter(error.recipients.values())), now)
-    except (OSError, smtplib.SMTPException) as error:
-        return _settle(notice, PriceNotice.UNKNOWN, f"Connection lost while sending: {error}")
-    finally:
-        connection.close()
-    return _settle(notice, PriceNotice.SENT, "Accepted.", sent_at=now)
+    """Send one queued notice at most once; return the state it ends in (billing.mail.send_once)."""
+    return send_once(PriceNotice, notice_id, now, _message)
 
 
 def changes_in(contract: Contract, period: Period) -> list[dict[str, Any]]:
@@ -125,8 +86,9 @@ def changes_in(contract: Contract, period: Period) -> list[dict[str, Any]]:
     ]
 
 
-def _message(notice: PriceNotice) -> EmailMessage:
+def _message(notice_id: int) -> EmailMessage:
     """Write the notice in the tenant's language, as plain text."""
+    notice = PriceNotice.objects.select_related("version__contract__tenant__seller").get(pk=notice_id)
     version = notice.version
     tenant = version.contract.tenant
     seller = tenant.seller
@@ -180,20 +142,3 @@ def _labels(what: str) -> dict[str, str]:
 
 def _day(day: date) -> str:
     return date_format(day, "DATE_FORMAT")
-
-
-def _refused(notice: PriceNotice, code: int, answer: bytes | str, now: datetime) -> str:
-    text = f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
-    return _try_again(notice, text, now) if 400 <= code < 500 else _settle(notice, PriceNotice.FAILED, text)
-
-
-def _try_again(notice: PriceNotice, answer: str, now: datetime) -> str:
-    if notice.attempts > len(RETRY_AFTER):
-        return _settle(notice, PriceNotice.FAILED, f"Given up after {notice.attempts} tries. {answer}")
-    return _settle(notice, PriceNotice.QUEUED, answer, due_at=now + RETRY_AFTER[notice.attempts - 1])
-
-
-def _settle(notice: PriceNotice, state: str, answer: str, **more: datetime) -> str:
-    settled = PriceNotice.objects.filter(pk=notice.pk, state=PriceNotice.SENDING)
-    settled.update(state=state, answer=answer[:500], sending_until=None, **more)
-    return state

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import structlog
 from celery import shared_task
 
-from tenants.noticing import due_notices, give_up_interrupted_notices, send_notice
+from billing.mail import due_mails, give_up_interrupted
+from tenants.models import PriceNotice
+from tenants.noticing import send_notice
 
 NOTICES_A_TICK = 200
 log = structlog.get_logger(__name__)
@@ -17,8 +19,8 @@ log = structlog.get_logger(__name__)
 def send_due_notices() -> None:
     """Send every due notice of a price rise, and give up those whose sender died."""
     now = datetime.now(UTC)
-    if interrupted := give_up_interrupted_notices(now):
+    if interrupted := give_up_interrupted(PriceNotice, now):
         log.warning("notices unknown", count=interrupted)
-    for notice_id in due_notices(now, NOTICES_A_TICK):
+    for notice_id in due_mails(PriceNotice, now, NOTICES_A_TICK):
         state = send_notice(notice_id, datetime.now(UTC))
         log.info("price notice", notice_id=notice_id, state=state)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from billing.mail import OwedMail
 from tenants.models import LANGUAGES, Contract, Seller, Tenant
 
 
@@ -176,24 +177,11 @@ class StoredFile(models.Model):
         return f"{self.invoice} ({self.language})"
 
 
-class Delivery(models.Model):
-    """One invoice to one recipient: queued → sending → sent, failed, or unknown (nobody can tell; not sent again)."""
-
-    QUEUED, SENDING, SENT, FAILED, UNKNOWN = "queued", "sending", "sent", "failed", "unknown"
-    STATES = [
-        (QUEUED, _("queued")), (SENDING, _("sending")), (SENT, _("sent")), (FAILED, _("failed")), (UNKNOWN, _("unknown")),
-    ]  # fmt: skip
+class Delivery(OwedMail):
+    """The mail of one kind that brings an invoice to one recipient."""
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="deliveries", verbose_name=_("invoice"))
     kind = models.CharField(_("kind"), max_length=12, default="invoice")
-    recipient = models.EmailField(_("recipient"))
-    state = models.CharField(_("state"), max_length=8, choices=STATES, default=QUEUED)
-    message_id = models.CharField(max_length=200, unique=True)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    due_at = models.DateTimeField(_("due"))
-    sending_until = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(_("sent"), null=True)
-    answer = models.CharField(_("mail server's answer"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("delivery")

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import Refused
+from billing.mail import OwedMail
 from billing.rating.form import read
 from billing.rating.terms import Select
 from tenants.models.parties import Tenant
@@ -142,23 +143,10 @@ class ContractEvent(models.Model):
         return f"{self.contract.code} {self.get_kind_display()}"
 
 
-class PriceNotice(models.Model):
-    """The mail that tells one contact of a price rise: queued → sending → sent, failed, or unknown."""
-
-    QUEUED, SENDING, SENT, FAILED, UNKNOWN = "queued", "sending", "sent", "failed", "unknown"
-    STATES = [
-        (QUEUED, _("queued")), (SENDING, _("sending")), (SENT, _("sent")), (FAILED, _("failed")), (UNKNOWN, _("unknown")),
-    ]  # fmt: skip
+class PriceNotice(OwedMail):
+    """The mail that tells one contact of a price rise."""
 
     version = models.ForeignKey(ContractVersion, models.PROTECT, verbose_name=_("version"), related_name="notices")
-    recipient = models.EmailField(_("recipient"))
-    state = models.CharField(_("state"), max_length=8, choices=STATES, default=QUEUED)
-    message_id = models.CharField(max_length=200, unique=True)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    due_at = models.DateTimeField(_("due"))
-    sending_until = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(_("sent"), null=True)
-    answer = models.CharField(_("mail server's answer"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("price notice")

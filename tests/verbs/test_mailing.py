@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from billing.mail import SENDING_TAKES, due_mails, give_up_interrupted
 from billing.periods import period_containing
 from invoices.drafting import draft_month
 from invoices.issuing import issue
-from invoices.mailing import SENDING_TAKES, deliver, due_deliveries, give_up_interrupted
+from invoices.mailing import deliver
 from invoices.models import Delivery
 from tests.conftest import NOW, call_of
 from tests.verbs.conftest import Server
@@ -51,9 +52,9 @@ def test_ten_senders_at_once_send_one_mail(smtp: Server, delivery: Delivery) -> 
 def test_a_greylisting_server_gets_the_same_message_later(smtp: Server, delivery: Delivery) -> None:
     smtp.answers = ["451 try later", "250 OK"]
     assert deliver(delivery.pk, NOW) == "queued"
-    assert due_deliveries(NOW, 10) == []
+    assert due_mails(Delivery, NOW, 10) == []
     later = NOW + timedelta(minutes=2)
-    assert due_deliveries(later, 10) == [delivery.pk]
+    assert due_mails(Delivery, later, 10) == [delivery.pk]
     assert deliver(delivery.pk, later) == "sent"
     assert delivery.message_id.encode() in smtp.accepted[0]
 
@@ -67,7 +68,7 @@ def test_a_final_no_has_failed(smtp: Server, delivery: Delivery) -> None:
 def test_a_connection_lost_before_the_answer_is_unknown_and_not_sent_again(smtp: Server, delivery: Delivery) -> None:
     smtp.answers = ["drop"]
     assert deliver(delivery.pk, NOW) == "unknown"
-    assert due_deliveries(NOW + timedelta(days=1), 10) == []
+    assert due_mails(Delivery, NOW + timedelta(days=1), 10) == []
 
 
 def test_no_connection_at_all_is_tried_again_and_given_up_in_the_end(delivery: Delivery, settings: Any) -> None:
@@ -82,8 +83,8 @@ def test_no_connection_at_all_is_tried_again_and_given_up_in_the_end(delivery: D
 
 def test_a_sender_that_died_leaves_it_unknown(delivery: Delivery) -> None:
     Delivery.objects.update(state=Delivery.SENDING, sending_until=NOW + SENDING_TAKES)
-    assert give_up_interrupted(NOW) == 0
-    assert give_up_interrupted(NOW + SENDING_TAKES + timedelta(seconds=1)) == 1
+    assert give_up_interrupted(Delivery, NOW) == 0
+    assert give_up_interrupted(Delivery, NOW + SENDING_TAKES + timedelta(seconds=1)) == 1
     assert Delivery.objects.get().state == Delivery.UNKNOWN
 
 

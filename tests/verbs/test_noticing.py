@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from billing.mail import due_mails, give_up_interrupted
 from billing.periods import midnight, period_containing
 from invoices.drafting import draft_month
 from invoices.rendering import render_page
 from invoices.rendering.face import face_of
 from tenants.contracts import amend
 from tenants.models import Contact, Contract, PriceNotice
-from tenants.noticing import NoticeNeeded, changes_in, due_notices, give_up_interrupted_notices, send_notice
+from tenants.noticing import NoticeNeeded, changes_in, send_notice
 from tests.conftest import NOW, TALK
 from tests.verbs.conftest import Server
 
@@ -64,13 +65,13 @@ def test_the_seller_says_how_long_before_and_a_cheaper_version_needs_no_notice(c
     contract.tenant.seller.notice_days = 0
     contract.tenant.seller.save()
     amend(contract, DEARER, starts_on=date(2026, 11, 23), notice_on=date(2026, 11, 23), **ACT)
-    assert due_notices(NOW, 10) == [PriceNotice.objects.get().pk]
+    assert due_mails(PriceNotice, NOW, 10) == [PriceNotice.objects.get().pk]
 
 
 def test_the_tenant_is_told_by_mail_on_the_day_of_notice_once(smtp: Server, notice: PriceNotice) -> None:
-    assert due_notices(DUE - timedelta(seconds=1), 10) == []
+    assert due_mails(PriceNotice, DUE - timedelta(seconds=1), 10) == []
     assert send_notice(notice.pk, DUE - timedelta(seconds=1)) == "not_due"
-    assert due_notices(DUE, 10) == [notice.pk]
+    assert due_mails(PriceNotice, DUE, 10) == [notice.pk]
 
     def send(_: int) -> str:
         try:
@@ -108,7 +109,7 @@ def test_what_the_mail_server_says_is_kept(smtp: Server, notice: PriceNotice) ->
     assert send_notice(notice.pk, DUE + timedelta(minutes=2)) == "unknown"
     assert send_notice(notice.pk, DUE + timedelta(days=2)) == "not_due"
     PriceNotice.objects.update(state="sending", sending_until=DUE)
-    assert give_up_interrupted_notices(DUE + timedelta(minutes=1)) == 1
+    assert give_up_interrupted(PriceNotice, DUE + timedelta(minutes=1)) == 1
 
 
 def test_the_changes_are_kept_with_the_version_and_found_by_its_month(notice: PriceNotice, contract: Contract) -> None:
