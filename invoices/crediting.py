@@ -12,10 +12,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
-from billing.rating import Bill, explain
-from billing.rating.reversal import reverse
+from billing.rating import Bill
+from billing.rating.reversal import left_of, reverse
+from invoices.drafting import explanations_of, store_lines
 from invoices.issuing import owe_mails
-from invoices.models import CreditNote, CreditRequest, Invoice, Line, NumberSeries
+from invoices.models import CreditNote, CreditRequest, Invoice, NumberSeries
 from invoices.numbering import take_number
 from tenants.models import Tenant
 from tenants.packages import reverse_packages
@@ -75,13 +76,9 @@ def credited_bills(invoice: Invoice) -> list[Bill]:
     return [_bill(note) for note in CreditNote.objects.filter(credits=invoice).order_by("pk")]
 
 
-def left_of(invoice: Invoice) -> dict[str, Decimal]:
+def left_of_invoice(invoice: Invoice) -> dict[str, Decimal]:
     """Give what is left of each line of an invoice after its credit notes, by the line's key."""
-    bills = credited_bills(invoice)
-    return {
-        line.key: line.amount + sum((each.amount for bill in bills for each in bill.lines if each.key == line.key), Decimal(0))
-        for line in _bill(invoice).lines
-    }  # fmt: skip
+    return left_of(_bill(invoice), credited_bills(invoice))
 
 
 def _bill(invoice: Invoice) -> Bill:
@@ -103,22 +100,18 @@ def _issue(asked: CreditRequest, *, by: str, now: datetime) -> CreditNote:
         currency=bill.currency, net=bill.net, tax=bill.tax, total=bill.total, language=invoice.language,
         terms=invoice.terms, totals={}, document={}, drafted_at=now,
     )  # fmt: skip
-    Line.objects.bulk_create(
-        Line(invoice=note, position=position, key=line.key, clause=line.code, amount=line.amount)
-        for position, line in enumerate(bill.lines)
-    )
+    store_lines(note, bill)
     note.number = take_number(invoice.seller, NumberSeries.CREDIT_NOTE, issued_on.year)
     note.document = _document(invoice, bill, number=note.number, issued_on=issued_on.isoformat(), reason=asked.reason)
     note.state, note.issued_at, note.issued_by, note.due_on = Invoice.ISSUED, now, by, issued_on
     note.save()
-    if not any(left_of(invoice).values()):
+    if not any(left_of_invoice(invoice).values()):
         reverse_packages(invoice.contract, invoice=f"invoice {invoice.pk}", by=by, now=now)
     owe_mails(note, now)
     return note
 
 
 def _document(invoice: Invoice, bill: Bill, *, number: str, issued_on: str, reason: str) -> dict[str, Any]:
-    told = {line.key: explain(line, bill.currency) for line in bill.lines}
     document: dict[str, Any] = invoice.document
     return document | {
         "kind": "credit_note",
@@ -128,7 +121,7 @@ def _document(invoice: Invoice, bill: Bill, *, number: str, issued_on: str, reas
         "credits": {"number": invoice.number, "issued_on": invoice.document["issued_on"]},
         "reason": reason,
         "bill": bill.to_json(),
-        "explanations": {key: {"zh": each.zh, "en": each.en} for key, each in told.items()},
+        "explanations": explanations_of(bill),
         "evidence": None,
         "previous": None,
         "usage_by_day": [],

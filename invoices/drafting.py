@@ -14,7 +14,6 @@ from billing.errors import Refused
 from billing.periods import Period, period_containing
 from billing.rating import explain, names_of, rate
 from billing.rating.bill import Bill
-from billing.rating.bill import Line as BillLine
 from billing.rating.terms import Name, Terms
 from billing.rating.totals import Totals
 from invoices.evidence import digest_of
@@ -90,12 +89,13 @@ def store_draft(draft: Draft, now: datetime) -> Invoice:
     invoice.terms, invoice.totals, invoice.document = draft.terms.to_json(), draft.totals.to_json(), draft.document
     invoice.blocked, invoice.drafted_at = bill.blocked, now
     invoice.save()
-    _store_lines(invoice, bill)
+    store_lines(invoice, bill)
     store_settlements(invoice, draft.settled)
     return invoice
 
 
-def _store_lines(invoice: Invoice, bill: Bill) -> None:
+def store_lines(invoice: Invoice, bill: Bill) -> None:
+    """Store the lines of a bill as rows of its invoice or credit note, in the place of earlier ones."""
     invoice.lines.all().delete()
     Line.objects.bulk_create(
         Line(invoice=invoice, position=position, key=line.key, clause=line.code, amount=line.amount)
@@ -106,7 +106,6 @@ def _store_lines(invoice: Invoice, bill: Bill) -> None:
 def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
     """Build the one document that PDF, mail, page and API show."""
     tenant = contract.tenant
-    names = names_of(terms)
     days = days_of(tenant.pk, terms)
     billed = billed_seconds_by_day(tenant.pk, contract.pk, terms.period.starts_on)
     return {
@@ -135,7 +134,7 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
             ],
         },
         "bill": bill.to_json(),
-        "explanations": {line.key: _explained(line, bill.currency, names) for line in bill.lines},
+        "explanations": explanations_of(bill, names_of(terms)),
         "evidence": digest_of(tenant.pk, terms),
         "previous": _previous(contract, terms.period),
         "price_changes": changes_in(contract, terms.period),
@@ -157,9 +156,10 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
     }
 
 
-def _explained(line: BillLine, currency: str, names: dict[str, Name]) -> dict[str, str]:
-    explanation = explain(line, currency, names)
-    return {"zh": explanation.zh, "en": explanation.en}
+def explanations_of(bill: Bill, names: dict[str, Name] | None = None) -> dict[str, dict[str, str]]:
+    """Explain each line of a bill in both languages, by the line's key."""
+    told = {line.key: explain(line, bill.currency, names) for line in bill.lines}
+    return {key: {"zh": explanation.zh, "en": explanation.en} for key, explanation in told.items()}
 
 
 def _seller(seller: Seller) -> dict[str, str]:

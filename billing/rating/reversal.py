@@ -27,23 +27,28 @@ def reverse(bill: Bill, amounts: Mapping[str, Decimal] | None = None, before: It
     brings line by line and rate by rate to zero, cent for cent. Raises CannotReverse with the key as pointer.
     """
     earlier = list(before)
-    left = {line.key: line.amount + _taken(earlier, line.key) for line in bill.lines}
+    left = left_of(bill, earlier)
     wanted = dict(left) if amounts is None else dict(amounts)
     for key, amount in wanted.items():
         _refuse(bill, left, key, amount)
     lines = tuple(_mirrored(line, wanted[line.key]) for line in bill.lines if wanted.get(line.key))
     if not lines:
         raise CannotReverse("nothing_left", "There is nothing to take back.")
-    taxes = tuple(_tax(bill, earlier, row, lines) for row in bill.taxes if _of(lines, row))
-    net, tax = sum((row.net for row in taxes), Decimal(0)), sum((row.tax for row in taxes), Decimal(0))
+    rest = {line.key: left[line.key] + line.amount for line in lines}
+    taxes = tuple(_tax(bill, earlier, row, lines, left | rest) for row in bill.taxes if _of(lines, row))
+    net, tax = _sum(row.net for row in taxes), _sum(row.tax for row in taxes)
     return replace(
         bill, lines=lines, taxes=taxes, net=net, tax=tax, total=net + tax, uncovered=(), balances=(), reached=()
     )
 
 
-def _taken(earlier: Iterable[Bill], key: str) -> Decimal:
-    """Sum up what was taken back of a line so far: the negative of it."""
-    return sum((line.amount for note in earlier for line in note.lines if line.key == key), Decimal(0))
+def left_of(bill: Bill, before: Iterable[Bill]) -> dict[str, Decimal]:
+    """Give what is left of each line of a bill after its credit notes, by the line's key."""
+    left = {line.key: line.amount for line in bill.lines}
+    for note in before:
+        for line in note.lines:
+            left[line.key] += line.amount
+    return left
 
 
 def _refuse(bill: Bill, left: Mapping[str, Decimal], key: str, amount: Decimal) -> None:
@@ -80,22 +85,17 @@ def _of(lines: Iterable[Line], row: TaxRow) -> list[Line]:
     return [line for line in lines if (line.tax_rate, line.period) == (row.rate, row.period)]
 
 
-def _tax(bill: Bill, earlier: list[Bill], row: TaxRow, lines: tuple[Line, ...]) -> TaxRow:
-    """Take back a rate's tax in proportion to its lines; what is left when all lines are taken back goes with them."""
-    base = sum((line.amount for line in _of(bill.lines, row)), Decimal(0))
-    now = sum((line.amount for line in _of(lines, row)), Decimal(0))
-    there = [each for note in earlier for each in note.taxes if (each.rate, each.period) == (row.rate, row.period)]
-    taken = sum((line.amount for note in earlier for line in _of(note.lines, row)), Decimal(0))
-    tax_left = row.tax + sum((each.tax for each in there), Decimal(0))
-    everything = all(_settled(bill, earlier, lines, line) for line in _of(bill.lines, row))
-    if everything or not base:
-        tax = -tax_left
-    else:
-        due = round_amount(exact(row.tax) * exact(base + taken + now) / exact(base), bill.currency)
-        tax = due - tax_left
+def _tax(bill: Bill, earlier: list[Bill], row: TaxRow, lines: Iterable[Line], rest: Mapping[str, Decimal]) -> TaxRow:
+    """Take back a rate's tax so that what stays is in proportion to the rest of its lines, and nothing beside nothing."""
+    charged = _of(bill.lines, row)
+    base, staying = _sum(line.amount for line in charged), _sum(rest[line.key] for line in charged)
+    noted = [each.tax for note in earlier for each in note.taxes if (each.rate, each.period) == (row.rate, row.period)]
+    tax = -row.tax - _sum(noted)
+    if base and any(rest[line.key] for line in charged):
+        tax += round_amount(exact(row.tax) * exact(staying) / exact(base), bill.currency)
+    now = _sum(line.amount for line in _of(lines, row))
     return TaxRow(row.rate, now - tax if bill.inclusive else now, tax, row.period)
 
 
-def _settled(bill: Bill, earlier: list[Bill], lines: tuple[Line, ...], line: Line) -> bool:
-    now = sum((each.amount for each in lines if each.key == line.key), Decimal(0))
-    return line.amount + _taken(earlier, line.key) + now == 0
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))

@@ -19,7 +19,7 @@ from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from billing.rating import Bill
 from invoices.admin.invoices import InvoiceAdmin, reader_language
-from invoices.crediting import decide, left_of, request_credit
+from invoices.crediting import decide, left_of_invoice, request_credit
 from invoices.models import CreditNote, CreditRequest, Invoice
 from invoices.tasks import deliver_due
 
@@ -63,7 +63,7 @@ class CreditRequestAdmin(ViewOnlyAdmin):
         if not request.user.has_perm("invoices.add_creditrequest"):
             raise PermissionDenied
         invoice = get_object_or_404(Invoice.objects.select_related("tenant"), pk=pk, state=Invoice.ISSUED)
-        left = left_of(invoice)
+        left = left_of_invoice(invoice)
         if request.method == "POST":
             try:
                 request_credit(
@@ -99,7 +99,7 @@ class CreditRequestAdmin(ViewOnlyAdmin):
             if not may_decide:
                 raise PermissionDenied
             return self._decided(request, cast("CreditRequest", asked))
-        left = left_of(asked.invoice)
+        left = left_of_invoice(asked.invoice)
         wanted = {key: Decimal(amount) for key, amount in asked.amounts.items()} or left
         names = {
             line.key: getattr(line.name, reader_language())

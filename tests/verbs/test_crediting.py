@@ -13,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from billing.periods import period_containing
 from billing.rating.reversal import CannotReverse
-from invoices.crediting import CannotCredit, decide, left_of, request_credit
+from invoices.crediting import CannotCredit, decide, left_of_invoice, request_credit
 from invoices.drafting import AlreadyIssued, draft_month
 from invoices.evidence import NoEvidence, bundle_of
 from invoices.issuing import issue, stored_pdf
@@ -47,7 +47,7 @@ def test_a_whole_credit_mirrors_the_invoice_and_ends_in_zero(invoice: Invoice) -
         (line.key, -line.amount) for line in invoice.lines.all()
     ]
     assert note.document["credits"] == {"number": "HD-2026-000001", "issued_on": "2026-11-23"}
-    assert set(left_of(invoice).values()) == {Decimal(0)}
+    assert set(left_of_invoice(invoice).values()) == {Decimal(0)}
     assert Delivery.objects.filter(invoice_id=note.pk).count() == 1
     assert list(CreditNote.objects.filter(credits=invoice)) == [note]
     with pytest.raises(CannotReverse, match="nothing to take back"):
