@@ -68,6 +68,30 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         AND COALESCE(s.claimed_until, s.changed_at) < %(now)s::timestamptz - interval '10 minutes'
         UNION ALL SELECT 'month to count', tenant_id || ' ' || period, stale_since FROM usage_usagemonth
         WHERE stale_since < %(now)s::timestamptz - interval '15 minutes'"""),
+    ("I9", "a tenant's balance is its invoices less credit notes, payments and what was written off", """
+        SELECT COALESCE(l.tenant_id, d.tenant_id), COALESCE(l.currency, d.currency), l.balance, d.balance FROM (
+            SELECT e.tenant_id, e.currency, sum(s.amount) AS balance FROM invoices_ledgerside AS s
+            JOIN invoices_ledgerentry AS e ON e.id = s.entry_id WHERE s.account = 'receivable' GROUP BY 1, 2) AS l
+        FULL JOIN (SELECT tenant_id, currency, sum(amount) AS balance FROM (
+            SELECT tenant_id, currency, total AS amount FROM invoices_invoice WHERE state = 'issued'
+            UNION ALL SELECT tenant_id, currency, -amount FROM invoices_payment WHERE NOT reversed
+            UNION ALL SELECT i.tenant_id, i.currency, -w.amount FROM invoices_writeoff AS w
+            JOIN invoices_invoice AS i ON i.id = w.invoice_id WHERE w.approved
+            UNION ALL SELECT e.tenant_id, e.currency, -s.amount FROM invoices_ledgerentry AS e
+            JOIN invoices_ledgerside AS s ON s.entry_id = e.id WHERE e.kind = 'released' AND s.account = 'bad_debt'
+        ) AS moved GROUP BY 1, 2) AS d ON (d.tenant_id, d.currency) = (l.tenant_id, l.currency)
+        WHERE COALESCE(l.balance, 0) <> COALESCE(d.balance, 0)"""),
+    ("I9", "each ledger entry adds up to zero", """
+        SELECT e.id, e.kind, sum(s.amount) FROM invoices_ledgerentry AS e LEFT JOIN invoices_ledgerside AS s ON s.entry_id = e.id
+        GROUP BY e.id HAVING COALESCE(sum(s.amount), 1) <> 0"""),
+    ("I9", "what is open of an invoice and left of a payment is what the ledger says", """
+        SELECT 'invoice', COALESCE(r.invoice_id, s.invoice_id)::text, r.open, s.open FROM invoices_receivable AS r
+        FULL JOIN (SELECT invoice_id, sum(amount) AS open FROM invoices_ledgerside WHERE invoice_id IS NOT NULL GROUP BY 1)
+            AS s ON s.invoice_id = r.invoice_id WHERE r.open IS DISTINCT FROM s.open
+        UNION ALL SELECT 'payment', p.id::text, p.rest, -COALESCE(sum(s.amount), 0) FROM invoices_payment AS p
+        LEFT JOIN invoices_ledgerentry AS e ON e.payment_id = p.id
+        LEFT JOIN invoices_ledgerside AS s ON s.entry_id = e.id AND s.account = 'receivable' AND s.invoice_id IS NULL
+        GROUP BY p.id HAVING p.rest <> -COALESCE(sum(s.amount), 0)"""),
     ("I11", "what belongs to something belongs to its tenant", """
         SELECT 'invoice', i.id::text FROM invoices_invoice AS i
         JOIN tenants_contract AS c ON c.id = i.contract_id WHERE c.tenant_id <> i.tenant_id

@@ -16,6 +16,7 @@ from billing.rating import Bill
 from billing.rating.reversal import left_of, reverse
 from invoices.drafting import explanations_of, store_lines
 from invoices.issuing import owe_mails
+from invoices.ledger import post_document
 from invoices.models import CreditNote, CreditRequest, Invoice, NumberSeries
 from invoices.numbering import take_number
 from tenants.models import Tenant
@@ -105,6 +106,7 @@ def _issue(asked: CreditRequest, *, by: str, now: datetime) -> CreditNote:
     note.document = _document(invoice, bill, number=note.number, issued_on=issued_on.isoformat(), reason=asked.reason)
     note.state, note.issued_at, note.issued_by, note.due_on = Invoice.ISSUED, now, by, issued_on
     note.save()
+    post_document(note, on=issued_on)
     if not any(left_of_invoice(invoice).values()):
         reverse_packages(invoice.contract, invoice=f"invoice {invoice.pk}", by=by, now=now)
     owe_mails(note, now)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from billing.errors import Refused
 from billing.periods import Period
 from billing.rating.bill import Bill
+from invoices.ledger import post_document
 from invoices.models import Delivery, Invoice, NumberSeries, StoredFile
 from invoices.numbering import take_number
 from invoices.rendering import render_pdf
@@ -72,6 +73,7 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         }
         draft.save()
         freeze_contract(draft.contract_id, draft.period_ends_on)
+        post_document(draft, on=issued_on)
         _settle_packages(draft, now)
         owe_mails(draft, now)
     return draft

@@ -1,10 +1,15 @@
-"""What tenants owe: the documents, how they travel, the numbers they bear, and the runs that close a month."""
+"""What tenants owe: documents, how they travel, their numbers, the closing of months, and the money that comes in."""
 
 from invoices.models.closing import CloseRun, Finding, Reopening, RunStep
 from invoices.models.crediting import CreditNote, CreditRequest
 from invoices.models.documents import Delivery, EvidenceKey, Invoice, Line, NumberSeries, Settlement, StoredFile
+from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
+from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, WriteOff
 
 __all__ = [
+    "BankFile",
+    "BankFormat",
+    "BankLine",
     "CloseRun",
     "CreditNote",
     "CreditRequest",
@@ -12,10 +17,15 @@ __all__ = [
     "EvidenceKey",
     "Finding",
     "Invoice",
+    "LedgerEntry",
+    "LedgerSide",
     "Line",
     "NumberSeries",
+    "Payment",
+    "Receivable",
     "Reopening",
     "RunStep",
     "Settlement",
     "StoredFile",
+    "WriteOff",
 ]

@@ -58,6 +58,9 @@ def test_books_that_are_well_break_nothing(books: Any, capsys: Any) -> None:
         ("I6", "UPDATE invoices_storedfile SET content = 'x'"),
         ("I8", "UPDATE invoices_delivery SET state = 'queued', due_at = due_at - interval '1 hour'"),
         ("I8", "UPDATE usage_usagemonth SET stale_since = frozen_at - interval '1 hour'"),
+        ("I9", "UPDATE invoices_ledgerside SET amount = amount + 1 WHERE account = 'receivable'"),
+        ("I9", "DELETE FROM invoices_ledgerside WHERE account = 'tax'"),
+        ("I9", "UPDATE invoices_receivable SET settled = 0.1"),
         ("I11", "UPDATE invoices_runstep SET tenant_id = (SELECT max(id) FROM tenants_tenant)"),
     ],
 )
