@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period
-from billing.rating.terms import Agreement, ServiceLevelClause
+from billing.rating.levels import measures_of as measures_in
+from billing.rating.terms import Agreement
 from billing.rating.totals import Measurement
 from tenants.contracts import refuse_frozen, signed_versions
 from tenants.models import Contract, MeasuredLevel
@@ -70,10 +71,7 @@ def measures_of(contract: Contract) -> list[str]:
     """List the measures that clauses and factors of the contract's signed versions look at."""
     measures: dict[str, None] = {}
     for version in signed_versions(contract):
-        agreement = Agreement.from_json(version.agreement)
-        promised = [clause.measure for clause in agreement.clauses if isinstance(clause, ServiceLevelClause)]
-        looked_at = [*promised, *(factor.measure for factor in agreement.factors)]
-        measures.update({measure: None for measure in looked_at if measure})
+        measures.update(dict.fromkeys(measures_in(Agreement.from_json(version.agreement))))
     return list(measures)
 
 

@@ -21,6 +21,7 @@ from psycopg.sql import SQL, Literal
 from billing.errors import Refused
 from billing.periods import Period
 from billing.rating.counting import meters
+from billing.rating.levels import beside_entered, levels_of
 from billing.rating.terms import Beside, Terms
 from billing.rating.totals import Event, Row, Totals, Uncovered
 from tenants.contracts import NotInForce, terms_for
@@ -29,7 +30,7 @@ from tenants.models import Contract, ContractVersion, Tenant
 from tenants.packages import balances_in
 from tenants.subscribing import held_in
 from usage import selectors
-from usage.counting import calls_of, count_ungoverned, counting_statements, group_of
+from usage.counting import LEVEL, calls_of, count_ungoverned, counting_statements, group_of
 from usage.ingestion import lock_key
 from usage.models import Removal, UsageMonth, UsageTotal
 
@@ -185,12 +186,16 @@ def totals_of(
     """
     rows: list[Row] = []
     uncovered: list[Uncovered] = []
+    counts: dict[str, tuple[int, int]] = {}
     found = UsageTotal.objects.filter(
         tenant_id=tenant_id, contract_id=beside or contract_id, period=terms.period.starts_on
     ).order_by("segment", "clause", "meter", "day", "group", "cell")
     for total in found:
         cell = tuple((name, value) for name, value in json.loads(total.cell)) if total.cell else ()
-        if total.clause:
+        if total.meter == LEVEL:
+            looked_at, met = counts.get(total.clause, (0, 0))
+            counts[total.clause] = (looked_at + total.calls, met + int(total.value))
+        elif total.clause:
             rows.append(
                 Row(
                     segment=total.segment, clause=total.clause, on=total.day, group=total.group, cell=cell,
@@ -213,7 +218,7 @@ def totals_of(
         uncovered=tuple(uncovered),
         events=tuple(_events(tenant_id, terms, known=known)),
         subscriptions=held_in(contract_id, terms.period),
-        measurements=measured_in(contract_id, terms.period),
+        measurements=beside_entered(measured_in(contract_id, terms.period), levels_of(counts)),
         balances=balances_in(contract_id, terms.period),
     )
 

@@ -5,15 +5,18 @@ The conditions come from ``usage.selectors``, which also says which calls stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from psycopg.sql import SQL, Composable, Composed, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from billing.errors import Refused
 from billing.periods import Period, midnight
 from billing.rating.counting import Taking, meters
+from billing.rating.levels import Told, counted_measures
 from billing.rating.terms import Beside, Segment, Select, Terms
 from usage import selectors
+
+LEVEL = "level"  # the meter of rows that count a service level: ``calls`` it looks at, ``value`` those that met it
 
 
 class CannotCount(Refused):
@@ -31,6 +34,8 @@ def counting_statements(
         Literal(tenant_id), Literal(contract_id), Literal(terms.period.starts_on), Literal(segment.number)
     )
     by_meter = meters(segment.agreement)
+    if told := counted_measures(segment.agreement):
+        yield _levels(head, told, calls, segment)
     left_over = selectors.taken_by_none(by_meter.values(), segment.agreement, terms.zone)
     if left_over is not None:
         yield _seen_by_none(head, left_over, calls, terms.zone)
@@ -72,6 +77,26 @@ def _seen_by_none(head: Composable, left_over: Composable, calls: Composable, zo
     return _INTO + SQL(
         "SELECT {}, 'any', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]' {} AND {} GROUP BY day"
     ).format(head, selectors.local_day(zone), calls, left_over)
+
+
+def _levels(head: Composable, told: Mapping[str, Told], calls: Composable, segment: Segment) -> Composable:
+    """Count, for each service level that the calls tell, the calls it looks at and those that met it, in one pass."""
+    columns, rows = [], []
+    for number, (measure, each) in enumerate(told.items()):
+        looked_at = selectors.TRUE if each.direction is None else SQL("direction = {}").format(Literal(each.direction))
+        met = [looked_at, SQL("answered_at IS NOT NULL")]
+        if each.within is not None:
+            met.append(SQL("answered_at - started_at <= {}::interval").format(Literal(each.within)))
+        looked_name, met_name = Identifier(f"looked_{number}"), Identifier(f"met_{number}")
+        columns += [
+            SQL("count(*) FILTER (WHERE {}) AS {}").format(looked_at, looked_name),
+            SQL("count(*) FILTER (WHERE {}) AS {}").format(selectors.all_of(met), met_name),
+        ]
+        rows.append(SQL("({}, {}, {})").format(Literal(measure), looked_name, met_name))
+    return _INTO + SQL(
+        "SELECT {}, {}, measure, {}::date, '', '', looked, 0, 0, met, '[]' FROM (SELECT {} {}) AS counted, "
+        "LATERAL (VALUES {}) AS level (measure, looked, met)"
+    ).format(head, Literal(LEVEL), Literal(segment.starts_on), SQL(", ").join(columns), calls, SQL(", ").join(rows))
 
 
 def calls_of(tenant_id: int, terms: Terms, segment: Segment | Period, *, known: bool = False) -> Composable:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from billing.rating.calls import Call, Taken, Untaken, cell_of, local_day, segment_of, take
 from billing.rating.counting import Taking, takings
+from billing.rating.levels import Told, beside_entered, counted_measures, levels_of
 from billing.rating.terms import Terms
-from billing.rating.totals import Event, Pairs, Row, Totals, Uncovered
+from billing.rating.totals import Event, Measurement, Pairs, Row, Totals, Uncovered
 
 Place = tuple[str, str, date | None, str, Pairs]
 
@@ -51,7 +52,11 @@ def count(terms: Terms, calls: Iterable[Call], held: Totals | None = None) -> To
     rows = [*_rows(tallies, by_code, terms.zone), *_measured(terms, kept)]
     base = held or Totals()
     return replace(
-        base, rows=(*base.rows, *rows), events=(*base.events, *events), uncovered=(*base.uncovered, *uncovered.values())
+        base,
+        rows=(*base.rows, *rows),
+        events=(*base.events, *events),
+        measurements=beside_entered(base.measurements, _levels(terms, kept)),
+        uncovered=(*base.uncovered, *uncovered.values()),
     )
 
 
@@ -158,6 +163,25 @@ def _measured(terms: Terms, calls: list[Call]) -> list[Row]:
                     )
                 )
     return found
+
+
+def _levels(terms: Terms, calls: list[Call]) -> tuple[Measurement, ...]:
+    """Count the service levels that the calls tell, over the versions that look at them."""
+    asked = {segment.number: counted_measures(segment.agreement) for segment in terms.segments}
+    if not any(asked.values()):
+        return ()
+    counts: dict[str, tuple[int, int]] = {}
+    for call in calls:
+        segment = segment_of(terms, call)
+        for measure, told in asked[segment.number].items() if segment else ():
+            if told.direction in {None, call.direction}:
+                looked_at, met = counts.get(measure, (0, 0))
+                counts[measure] = (looked_at + 1, met + _meets(told, call))
+    return levels_of(counts)
+
+
+def _meets(told: Told, call: Call) -> bool:
+    return call.answered_at is not None and (told.within is None or call.answered_at - call.started_at <= told.within)
 
 
 def measured(measure: str, calls: list[Call]) -> int:

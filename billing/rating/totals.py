@@ -66,11 +66,15 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measured level, such as availability 0.9985 or a connect rate; for one segment or the whole month."""
+    """A measured level, such as availability 0.9985 or a connect rate; for one segment or the whole month.
+
+    ``counted`` says that it was counted from the calls, so that anyone can count it again; otherwise it was entered.
+    """
 
     measure: str
     level: Decimal
     segment: str | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,7 @@ def _compare_totals(terms: Terms, stated: Totals, found: Totals) -> None:
     for place in [*before, *after]:
         named = " ".join(str(part) for part in place if part)
         same(f"totals.json: {named}", before.get(place), after.get(place))
+    same("totals.json: measurements", stated.measurements, found.measurements)
     same("totals.json: events", _sorted(stated.events), _sorted(found.events))
     same("totals.json: uncovered", _uncovered(terms, stated), _uncovered(terms, found))
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import period_containing
+from billing.rating.levels import told_by_calls
 from billing.rating.terms import Agreement, PackageClause
 from tenants.contracts import end, renew, signed_versions
 from tenants.editor.reading import number_text
@@ -52,7 +53,8 @@ def holdings_page(model_admin: ModelAdmin[Any], request: HttpRequest, contract: 
         "versions": signed_versions(contract),
         "items": items_of(contract),
         "timelines": _timelines(contract),
-        "measures": measures_of(contract),
+        "measures": (measures := measures_of(contract)),
+        "counted": [measure for measure in measures if told_by_calls(measure)],
         "levels": contract.measurements.select_related("version").order_by("-period_starts_on", "measure", "-pk")[:60],
         "months": _months(contract, today),
         "sold": _sold(contract),

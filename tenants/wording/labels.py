@@ -192,7 +192,10 @@ HINTS: dict[str, Words] = {
     "of": _("Codes of clauses, separated by commas; empty: all."),
     "Percentage.of": _("Codes of clauses, separated by commas; empty: the clause's own counter."),
     "credit_of": _("Codes of clauses, separated by commas; empty: this clause."),
-    "measure": _("The name under which it is measured: answer_rate, availability."),
+    "measure": _(
+        "The name under which it is measured. answer_rate and answered_within_20s (any seconds), also with inbound_ or "
+        "outbound_ before it, are counted from the calls; anything else, such as availability, is entered each month."
+    ),
     "SeatClause.measure": _("Only when counted from the calls."),
     "rate": _("8 % or 0.08; a surcharge is positive, a deduction negative."),
     "Tax.rate": _("6 % or 0.06."),

@@ -77,7 +77,9 @@ ON_TALK: list[Any] = [
 @st.composite
 def clauses(draw: Any) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
-    kinds = draw(st.lists(st.sampled_from(["duration", "calls", "feature", "measured"]), min_size=1, max_size=5))
+    kinds = draw(
+        st.lists(st.sampled_from(["duration", "calls", "feature", "measured", "promised"]), min_size=1, max_size=5)
+    )
     for number, kind in enumerate(kinds):
         head: dict[str, Any] = {"code": f"c{number}", "name": NAME}
         select = {"select": draw(st.sampled_from(SELECTS)), "group_by": draw(st.sampled_from([None, "robot", "shop"]))}
@@ -100,6 +102,11 @@ def clauses(draw: Any) -> list[dict[str, Any]]:
             made.append(
                 head | select | how | {"kind": kind, "counter": "asr", "price": draw(st.sampled_from(PRICES[:3]))}
             )
+        elif kind == "promised":
+            side = draw(st.sampled_from(["", "inbound_", "outbound_"]))
+            measure = side + draw(st.sampled_from(["answer_rate", "answered_within_7s"]))
+            table = [{"below": "0.7", "rate": "0.1"}]
+            made.append(head | {"kind": "service_level", "price": "9", "measure": measure, "credits": table})
         else:
             measure = draw(st.sampled_from(["distinct_robots", "distinct_lines", "peak_concurrency"]))
             made.append(head | {"kind": "seat", "item": "x", "counts": "measured", "measure": measure, "price": "80"})
@@ -190,7 +197,8 @@ def readable(terms: Terms, totals: Totals) -> dict[str, Any]:
         sums = uncovered.setdefault(each.meter, [Decimal(0)] * 3)
         for index, more in enumerate((each.calls, each.talk_ms, each.value)):
             sums[index] += more
-    return {"lines": lines, "total": bill.total, "uncovered": uncovered}
+    levels = [(each.measure, each.level) for each in totals.measurements]
+    return {"lines": lines, "total": bill.total, "uncovered": uncovered, "levels": levels}
 
 
 @settings(

@@ -49,6 +49,7 @@ CLAUSES = [
     {"kind": "seat", "code": "slots", "item": "slots", "counts": "measured", "measure": "peak_concurrency", "price": {"kind": "per_unit", "price": "30"}},
     {"kind": "feature", "code": "matrix", "counter": "pages", "price": {"kind": "matrix", "dimensions": ["robot", "region"], "region_match": "prefix", "cells": [{"where": {"robot": "robot-2", "region": "31"}, "price": {"kind": "per_unit", "price": "0.5"}}, {"where": {"region": "3101"}, "price": {"kind": "per_unit", "price": "0.25"}}], "otherwise": {"kind": "per_unit", "price": "0.1"}}},
     {"kind": "recurring", "code": "platform", "price": "99"},
+    {"kind": "service_level", "code": "promise", "price": "10", "measure": "answered_within_30s", "credits": [{"below": "0.9", "rate": "0.1"}]},
 ]  # fmt: skip
 
 

@@ -7,7 +7,14 @@ Every query names its tenant.
 
 from usage.models.calls import Batch, Call, CallVersion, Declaration, KeptAnswer, Quarantined
 from usage.models.keeping import Removal, RetentionPolicy, SilenceAlarm, Unmasking
-from usage.models.listings import BatchListing, CallListing, DeclarationListing, Listing, QuarantineListing
+from usage.models.listings import (
+    BatchListing,
+    CallListing,
+    DeclarationListing,
+    LevelListing,
+    Listing,
+    QuarantineListing,
+)
 from usage.models.months import SourceMonth, UsageMonth, UsageTotal
 from usage.models.sources import DIGITS, EACH_RECORD, FIRST_LEG, LEG_POLICIES, USUAL, Source
 
@@ -25,6 +32,7 @@ __all__ = [
     "Declaration",
     "DeclarationListing",
     "KeptAnswer",
+    "LevelListing",
     "Listing",
     "QuarantineListing",
     "Quarantined",

@@ -45,3 +45,11 @@ class DeclarationListing(Listing):
     class Meta(Listing.Meta):
         verbose_name = _("declaration")
         verbose_name_plural = _("declarations")
+
+
+class LevelListing(Listing):
+    """The page of service levels, counted and entered; ``tenants.view_measuredlevel``."""
+
+    class Meta(Listing.Meta):
+        verbose_name = _("service level")
+        verbose_name_plural = _("service levels")
