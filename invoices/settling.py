@@ -30,6 +30,11 @@ class Settled:
     late: Late
     uncovered_calls: int
 
+    @property
+    def more(self) -> int:
+        """Count the late calls that no settlement knew before."""
+        return self.late.calls - (self.follows.seen.get("calls", 0) if self.follows else 0)
+
 
 def settled_with(contract: Contract, before: date) -> list[Settled]:
     """List what the contract's next invoice must settle for frozen, invoiced months before a day, in order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -28,6 +28,7 @@ from invoices.models import CloseRun, Finding, Invoice, RunStep
 from tenants.models import Tenant
 from usage.aggregation import count_month_of, is_stale
 from usage.freezing import freeze
+from usage.reporting import delivered
 
 TRIES = 5
 
@@ -187,18 +188,22 @@ def _rehearse(held: Claim) -> None:
         state = RunStep.PARKED if open_errors else RunStep.READY
         reason = " ".join(each.code for each in open_errors)[:500]
         held.move(
-            state=state, reason=reason, figures=held.note("rehearsed", begun, **_figures(draft)), claimed_until=None
+            state=state,
+            reason=reason,
+            figures=held.note("rehearsed", begun, **_figures(draft)),
+            claimed_until=None,
         )
         close_if_done(held.step.run_id, held.now)
 
 
 def _figures(draft: Draft) -> dict[str, Any]:
-    """Give a draft's line in the close report."""
+    """Give a draft's line in the close report; see ``invoices.reporting``."""
     document = draft.document
-    return {
-        "received": document["evidence"]["calls"],
+    return asdict(delivered(draft.contract.tenant_id, draft.terms.period)) | {
+        "stored": document["evidence"]["calls"],
         "counted": document["summary"]["calls"],
         "talk_seconds": document["summary"]["talk_seconds"],
+        "late": sum(each.more for each in draft.settled),
         "currency": draft.bill.currency,
         "net": str(draft.bill.net),
         "total": str(draft.bill.total),

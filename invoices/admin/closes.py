@@ -1,38 +1,46 @@
-"""The month's close: how far each run is, which contracts are parked, and what was found on them."""
+"""The month's close: start it, see how far each run is, stop it and go on, and read its report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import ActionForm
+from unfold.decorators import action as list_button
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
-from invoices import closing, stepping
-from invoices.findings import sentence_of
-from invoices.models import CloseRun, Finding, RunStep
+from billing.exporting import table_response
+from billing.periods import add_months
+from invoices import closing
+from invoices.admin.invoices import reader_language
+from invoices.models import CloseRun, RunStep
+from invoices.reporting import HEADERS, TenantRow, export_rows, reasons_of, report_of, totals_of
 from invoices.tasks import continue_closes
+from tenants.models import Seller
 
-
-class ReasonForm(ActionForm):  # type: ignore[misc]
-    """An action that needs a reason."""
-
-    reason = forms.CharField(label=_("reason"), max_length=300, required=False)
+PAGE = 50
+MAY_CLOSE = "invoices.change_invoice"
 
 
 class CloseAdmin(ViewOnlyAdmin):
-    """What the pages of the close share: an action is tried on each chosen row, and each refusal is said."""
+    """What the pages of the close share: something is tried on rows, and each refusal is said."""
 
     def each(self, request: HttpRequest, chosen: QuerySet[Model], act: Callable[[int], object]) -> None:
         """Try an action on each row and say how many it was done for."""
-        if not request.user.has_perm("invoices.change_invoice"):
+        if not request.user.has_perm(MAY_CLOSE):
             self.message_user(request, gettext("Your role does not allow closing months."), messages.ERROR)
             return
         done = 0
@@ -46,15 +54,39 @@ class CloseAdmin(ViewOnlyAdmin):
             self.message_user(request, ngettext("%d row changed.", "%d rows changed.", done) % done, messages.SUCCESS)
             continue_closes()
 
+    def tried(self, request: HttpRequest, act: Callable[[], object], done: str) -> HttpResponse:
+        """Do what a button of a page asks for, say how it went, and show the page again."""
+        if not request.user.has_perm(MAY_CLOSE):
+            raise PermissionDenied
+        try:
+            act()
+        except Refused as refusal:
+            self.refuse(request, refusal)
+        else:
+            self.message_user(request, done, messages.SUCCESS)
+            continue_closes()
+        return HttpResponseRedirect(request.get_full_path())
+
+
+def written(span: timedelta | None) -> str:
+    """Write a length of time that is estimated: seconds, or whole minutes."""
+    if span is None:
+        return ""
+    seconds = int(span.total_seconds())
+    if seconds < 90:
+        return gettext("%d s") % seconds
+    return gettext("%d min") % round(seconds / 60)
+
 
 @admin.register(CloseRun)
 class CloseRunAdmin(CloseAdmin):
-    """Runs with their progress."""
+    """Runs with their progress; a run's own page is its cockpit and its report."""
 
     list_display = ("__str__", "state", "progress", "time_left", "started_by", "started_at", "finished_at")
     list_filter = ("purpose", "state", "seller")
     list_select_related = ("seller",)
     actions = ("stop", "go_on", "cancel")
+    actions_list = ("start",)
 
     @admin.display(description=_("progress"))
     def progress(self, run: CloseRun) -> str:
@@ -68,8 +100,7 @@ class CloseRunAdmin(CloseAdmin):
     @admin.display(description=_("time left"))
     def time_left(self, run: CloseRun) -> str:
         """Estimate the time it still takes."""
-        left = closing.progress_of(run, datetime.now(UTC)).left
-        return f"{left.total_seconds():.0f} s" if left else ""
+        return written(closing.progress_of(run, datetime.now(UTC)).left)
 
     @admin.action(description=_("Stop: begin no further contract"))
     def stop(self, request: HttpRequest, chosen: QuerySet[CloseRun]) -> None:
@@ -86,64 +117,111 @@ class CloseRunAdmin(CloseAdmin):
         """Give runs up."""
         self.each(request, chosen, lambda pk: closing.cancel(pk, datetime.now(UTC)))
 
+    @list_button(description=_("Close a month …"), url_path="start")  # type: ignore[untyped-decorator]
+    def start(self, request: HttpRequest) -> HttpResponse:
+        """Ask for seller and month, and start its close or find the one there is."""
+        if not request.user.has_perm(MAY_CLOSE):
+            raise PermissionDenied
+        form = StartForm(request.POST or None, initial={"month": f"{_last_month():%Y-%m}"})
+        if request.method == "POST" and form.is_valid():
+            seller, month = form.cleaned_data["seller"], form.cleaned_data["month"]
+            try:
+                run = closing.start_close(seller, month, by=request.user.get_username(), now=datetime.now(UTC))
+            except Refused as refusal:
+                self.refuse(request, refusal)
+            else:
+                continue_closes()
+                return HttpResponseRedirect(reverse("admin:invoices_closerun_change", args=[run.pk]))
+        context = self.admin_site.each_context(request) | {
+            "title": _("Close a month"), "opts": self.opts, "form": form,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/invoices/close_start.html", context)
 
-@admin.register(RunStep)
-class RunStepAdmin(CloseAdmin):
-    """The contracts of the runs; parked ones can be resumed, open ones set aside."""
+    def get_urls(self) -> list[URLPattern]:
+        """Add the report as a file."""
+        view = self.admin_site.admin_view(self.report_view)
+        own = [path("<int:pk>/report.<str:form>", view, name="invoices_closerun_report")]
+        return own + cast("list[URLPattern]", super().get_urls())
 
-    list_display = ("contract", "tenant", "period_starts_on", "state", "why", "parked_by", "invoice", "changed_at")
-    list_filter = ("state", "purpose", "period_starts_on")
-    list_select_related = ("contract", "tenant", "invoice__contract")
-    search_fields = ("contract__code", "tenant__code")
-    exclude = ("fence", "claimed_until", "figures", "reason")
-    readonly_fields = ("why",)
-    action_form = ReasonForm
-    actions = ("resume", "park")
+    def report_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponseBase:
+        """Give the report as CSV or Excel."""
+        run = self.get_object(request, str(pk))
+        if run is None or not self.has_view_permission(request, run):
+            raise PermissionDenied
+        run = cast("CloseRun", run)
+        name = f"{run.seller.code}-{run.month:%Y-%m}-{run.purpose}-{run.revision}"
+        return table_response(form, name, HEADERS, export_rows(run, reader_language()))
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RunStep]:
-        """Bring the findings along."""
-        found: QuerySet[RunStep] = super().get_queryset(request).prefetch_related("findings")
-        return found
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show how far a run is, what is parked and why, and the report; stop it, go on, give it up."""
+        run = self.get_object(request, object_id)
+        if run is None or not self.has_view_permission(request, run):
+            raise PermissionDenied
+        run, now = cast("CloseRun", run), datetime.now(UTC)
+        if request.method == "POST":
+            act = {
+                "stop": lambda: closing.stop(run.pk),
+                "go_on": lambda: closing.go_on(run.pk),
+                "cancel": lambda: closing.cancel(run.pk, now),
+            }.get(request.POST.get("do", ""))
+            if act is None:
+                return HttpResponseRedirect(request.get_full_path())
+            return self.tried(request, act, gettext("Done."))
+        return TemplateResponse(request, "admin/invoices/close.html", self._cockpit(request, run, now))
 
-    @admin.display(description=_("reason"))
-    def why(self, step: RunStep) -> str:
-        """Say why a contract is parked: what was found and not accepted, or the reason given."""
-        parked = step.state == RunStep.PARKED
-        found = [each for each in step.findings.all() if each.severity == Finding.ERROR and each.accepted_at is None]
-        told = [sentence_of(each.code, each.facts) for each in found] if parked and not step.parked_by else []
-        return " ".join(told) or step.reason
+    def _cockpit(self, request: HttpRequest, run: CloseRun, now: datetime) -> dict[str, Any]:
+        report = report_of(run)
+        shown = [row for row in report if row.parked] if request.GET.get("show") == "parked" else report
+        page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
+        told = reasons_of(run, [row.tenant_id for row in page])
+        steps: dict[int, list[RunStep]] = {}
+        for step in run.steps.filter(tenant_id__in=[row.tenant_id for row in page]).select_related("contract"):
+            steps.setdefault(step.tenant_id, []).append(step)
+        progress = closing.progress_of(run, now)
+        language = reader_language()
+        shared: dict[str, Any] = self.admin_site.each_context(request)
+        return shared | {
+            "title": f"{_('Month close')} {run.month:%Y-%m} · {run.seller}",
+            "opts": self.opts,
+            "run": run,
+            "progress": progress,
+            "counts": [(state, name, progress.counts[state]) for state, name in RunStep.STATES],
+            "percent": 100 * progress.ended // (progress.total or 1),
+            "left": written(progress.left),
+            "totals": [(row, _shown(row)) for row in totals_of(report)],
+            "page": page,
+            "rows": [
+                (row, row.name_zh if language == "zh" else row.name_en, _shown(row), steps.get(row.tenant_id, []),
+                 told.get(row.tenant_id, []))
+                for row in page
+            ],
+            "only_parked": request.GET.get("show") == "parked",
+            "may_close": request.user.has_perm(MAY_CLOSE),
+        }  # fmt: skip
 
-    @admin.action(description=_("Resume: count, draft and check again"))
-    def resume(self, request: HttpRequest, chosen: QuerySet[RunStep]) -> None:
-        """Resume parked contracts."""
-        self.each(request, chosen, lambda pk: closing.resume(pk, datetime.now(UTC)))
 
-    @admin.action(description=_("Park, for the reason"))
-    def park(self, request: HttpRequest, chosen: QuerySet[RunStep]) -> None:
-        """Set contracts aside."""
-        reason, by = request.POST.get("reason", ""), request.user.get_username()
-        self.each(request, chosen, lambda pk: closing.park(pk, reason=reason, by=by, now=datetime.now(UTC)))
+def _shown(row: TenantRow) -> list[str]:
+    """Write a row's figures in the order of the page's columns."""
+    change = "–" if row.change is None else f"{row.change:+} %"
+    counts = (row.counted, row.declared, row.late, row.received, row.duplicates, row.rejected, row.rated, row.drafted)
+    return [_figure(row.amount), _figure(row.last_amount), change, *map(_figure, counts)]
 
 
-@admin.register(Finding)
-class FindingAdmin(CloseAdmin):
-    """What the checks saw; accepting it takes a reason and leaves a name."""
+def _figure(value: Decimal | int | None) -> str:
+    return "–" if value is None else f"{value:,}"
 
-    list_display = ("step", "severity", "sentence", "found_at", "accepted_by", "accepted_reason")
-    list_filter = ("severity", "code", ("accepted_at", admin.EmptyFieldListFilter))
-    list_select_related = ("step__contract",)
-    search_fields = ("step__contract__code",)
-    exclude = ("facts",)
-    action_form = ReasonForm
-    actions = ("accept",)
 
-    @admin.display(description=_("finding"))
-    def sentence(self, finding: Finding) -> str:
-        """Say what was found."""
-        return sentence_of(finding.code, finding.facts)
+class StartForm(forms.Form):
+    """Which month of which seller."""
 
-    @admin.action(description=_("Accept, for the reason"))
-    def accept(self, request: HttpRequest, chosen: QuerySet[Finding]) -> None:
-        """Accept findings; a contract whose last error it was goes on."""
-        reason, by = request.POST.get("reason", ""), request.user.get_username()
-        self.each(request, chosen, lambda pk: stepping.accept(pk, reason=reason, by=by, now=datetime.now(UTC)))
+    seller = forms.ModelChoiceField(Seller.objects.order_by("code"), label=_("seller"), empty_label=None)
+    month = forms.DateField(
+        label=_("month"), input_formats=["%Y-%m"], widget=forms.DateInput(attrs={"type": "month"}, format="%Y-%m"),
+        help_text=_("The month in which the periods begin, such as 2026-10."),
+    )  # fmt: skip
+
+
+def _last_month() -> date:
+    return add_months(timezone.localdate().replace(day=1), -1)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from invoices.admin.periods import state_of
 from invoices.issuing import issue, stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, Delivery, Invoice
@@ -84,10 +85,10 @@ class InvoiceAdmin(ViewOnlyAdmin):
         invoice = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if invoice is not None:
-            context |= self._face(cast("Invoice", invoice))
+            context |= self._face(request, cast("Invoice", invoice))
         return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
 
-    def _face(self, invoice: Invoice) -> dict[str, Any]:
+    def _face(self, request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         language = reader_language()
         bill = invoice.document["bill"]
         lines = [
@@ -101,6 +102,7 @@ class InvoiceAdmin(ViewOnlyAdmin):
         ]
         return {
             "invoice": invoice,
+            "month": state_of(request.user, invoice.tenant, invoice.period_starts_on),
             "lines": lines,
             "figures": {name: f"{Decimal(bill[name]):,}" for name in ("net", "tax", "total")},
             "notes": CreditNote.objects.filter(credits=invoice).order_by("pk"),

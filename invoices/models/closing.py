@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from invoices.models.deciding import UNDECIDED, TwoPeople, takes_two
 from invoices.models.documents import Invoice
 from tenants.models import Contract, Seller, Tenant
 
@@ -132,33 +133,23 @@ class Finding(models.Model):
         return f"{self.code} {self.key}".strip()
 
 
-class Reopening(models.Model):
+class Reopening(TwoPeople):
     """A frozen month to be opened again: asked for by one person with a reason, approved by another."""
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="reopenings", verbose_name=_("tenant"))
     period_starts_on = models.DateField(_("period from"))
-    reason = models.CharField(_("reason"), max_length=300)
-    requested_by = models.CharField(_("requested by"), max_length=150)
-    requested_at = models.DateTimeField(_("requested"))
-    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
-    decided_at = models.DateTimeField(_("decided"), null=True)
-    approved = models.BooleanField(_("approved"), null=True)
     taken_in = models.PositiveIntegerField(_("late calls and changes taken in"), default=0)
 
     class Meta:
         verbose_name = _("reopening of a month")
         verbose_name_plural = _("reopenings of months")
+        permissions = [("decide_reopening", "Can decide on opening months again")]
         ordering = ["-pk"]
         constraints = [
+            takes_two("reopening_takes_two"),
             models.CheckConstraint(
-                condition=~models.Q(decided_by=models.F("requested_by"))
-                & ~models.Q(reason="")
-                & ~models.Q(requested_by=""),
-                name="reopening_takes_two",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(approved__isnull=True, decided_at__isnull=True, decided_by="")
-                | (models.Q(approved__isnull=False, decided_at__isnull=False) & ~models.Q(decided_by="")),
+                condition=UNDECIDED
+                | models.Q(approved__isnull=False, decided_at__isnull=False) & ~models.Q(decided_by=""),
                 name="reopening_is_decided_by_someone",
             ),
             models.UniqueConstraint(

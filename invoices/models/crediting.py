@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from invoices.models.deciding import TwoPeople, takes_two
 from invoices.models.documents import Invoice
 
 
@@ -30,17 +31,11 @@ class CreditNote(Invoice):
         verbose_name_plural = _("credit notes")
 
 
-class CreditRequest(models.Model):
+class CreditRequest(TwoPeople):
     """A wish to credit an issued invoice: ``amounts`` by the key of a line, or everything that is left when empty."""
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_requests", verbose_name=_("invoice"))
     amounts = models.JSONField(_("amounts by line"), default=dict, blank=True)
-    reason = models.CharField(_("reason"), max_length=300)
-    requested_by = models.CharField(_("requested by"), max_length=150)
-    requested_at = models.DateTimeField(_("requested"))
-    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
-    decided_at = models.DateTimeField(_("decided"), null=True)
-    approved = models.BooleanField(_("approved"), null=True)
     credit_note = models.OneToOneField(
         CreditNote, models.PROTECT, null=True, related_name="request", verbose_name=_("credit note")
     )
@@ -51,12 +46,7 @@ class CreditRequest(models.Model):
         permissions = [("decide_creditrequest", "Can decide on credit notes")]
         ordering = ["-pk"]
         constraints = [
-            models.CheckConstraint(
-                condition=~models.Q(decided_by=models.F("requested_by"))
-                & ~models.Q(reason="")
-                & ~models.Q(requested_by=""),
-                name="credit_takes_two",
-            ),
+            takes_two("credit_takes_two"),
             models.CheckConstraint(
                 condition=models.Q(approved__isnull=True, decided_at__isnull=True, decided_by="", credit_note=None)
                 | (

@@ -8,6 +8,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from invoices.admin.places import place_of
+from invoices.findings import SENTENCES
 from invoices.models import Finding, RunStep
 from tests.conftest import TALK, call_of
 from tests.verbs.test_closing import close
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def parked(seller: Any, make_contract: Any, post: Any, monkeypatch: Any) -> RunStep:
-    for module in ("invoices.tasks", "invoices.admin.closes"):
+    for module in ("invoices.tasks", "invoices.admin.closes", "invoices.admin.periods"):
         monkeypatch.setattr(f"{module}.continue_closes", lambda: None)
     make_contract(TALK | {"select": {"direction": "inbound"}})
     post(call_of(1))
@@ -63,3 +65,43 @@ def test_who_may_only_look_changes_nothing(parked: RunStep) -> None:
     act(staff("view_runstep"), "runstep", "resume", parked.pk)
     parked.refresh_from_db()
     assert parked.state == RunStep.PARKED
+
+
+def test_the_page_of_a_contract_takes_a_reason_and_leads_to_the_calls(parked: RunStep) -> None:
+    clerk, address = staff("view_runstep", "change_invoice"), f"/admin/invoices/runstep/{parked.pk}/change/"
+    shown = clerk.get(address).content.decode()
+    assert f"/admin/usage/calllisting/?tenant={parked.tenant_id}&amp;from=2026-10-01&amp;to=2026-10-31" in shown
+    finding = str(Finding.objects.get(severity=Finding.ERROR).pk)
+    assert "Say why" in clerk.post(address, {"finding": finding, "reason": " "}, follow=True).content.decode()
+    assert (
+        "Accepted by li0" in clerk.post(address, {"finding": finding, "reason": "Tests."}, follow=True).content.decode()
+    )
+    other = staff("view_runstep")
+    assert other.post(address, {"do": "resume"}).status_code == 403
+    assert other.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("code", sorted(SENTENCES))
+def test_each_finding_leads_to_a_page_that_there_is(parked: RunStep, admin_client: Any, code: str) -> None:
+    facts = {
+        "days": "2026-10-06, 2026-10-13", "month": "2026-09", "version": 1, "starts_on": "2026-10-01", "ends_on": "2026-11-01",
+    }  # fmt: skip
+    place = place_of(Finding(step=parked, code=code, severity=Finding.ERROR, facts=facts))
+    assert place.name
+    assert admin_client.get(place.address).status_code == 200
+
+
+def test_a_month_is_closed_from_the_page_once(parked: RunStep, admin_client: Any) -> None:
+    address, asked = "/admin/invoices/closerun/start/", {"seller": str(parked.run.seller_id), "month": "2026-10"}
+    assert admin_client.post(address, asked)["Location"] == f"/admin/invoices/closerun/{parked.run_id}/change/"
+    later = admin_client.post(address, asked | {"month": "2036-10"}).content.decode()
+    assert "No contract has a month to close in 2036-10." in later
+    assert staff("view_closerun").get(address).status_code == 403
+
+
+def test_the_report_is_a_file_for_who_may_see_the_close(parked: RunStep, admin_client: Any) -> None:
+    for form, kind in (("csv", "text/csv"), ("xlsx", "spreadsheetml")):
+        answer = admin_client.get(f"/admin/invoices/closerun/{parked.run_id}/report.{form}")
+        assert kind in answer["Content-Type"]
+        assert answer.getvalue()
+    assert staff("view_runstep").get(f"/admin/invoices/closerun/{parked.run_id}/report.csv").status_code == 403

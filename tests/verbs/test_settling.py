@@ -53,9 +53,13 @@ class Side:
         self.source = Source.objects.create(tenant=self.tenant, code="s", zone="Asia/Shanghai")
         self.reporter = Reporter(self.tenant.pk, self.tenant.zone, 1, keep_numbers=False, accept_days_back=900)
 
-    def send(self, *records: dict[str, Any]) -> None:
+    def send(self, *records: dict[str, Any], now: datetime = NOW) -> None:
         decoded = native.decode(json.dumps(records).encode())
-        assert ingest_batch(self.reporter, self.source, decoded, "native", NOW).count("accepted") == len(records)
+        assert ingest_batch(self.reporter, self.source, decoded, "native", now).count("accepted") == len(records)
+
+    def again(self, record: dict[str, Any], now: datetime = NOW) -> None:
+        decoded = native.decode(json.dumps([record]).encode())
+        assert ingest_batch(self.reporter, self.source, decoded, "native", now).count("duplicate") == 1
 
     def correct(self, record: dict[str, Any]) -> None:
         (decoded,) = native.decode(json.dumps([record]).encode())

@@ -21,6 +21,7 @@ from invoices.closing import close_if_done, due, progress_of, start_close
 from invoices.drafting import compute_draft
 from invoices.findings import sentence_of
 from invoices.models import CloseRun, RunStep
+from invoices.reporting import why_parked
 from invoices.tasks import continue_closes, work_on_one
 from tenants.models import Seller, Tenant
 from usage.aggregation import count_month_of
@@ -106,10 +107,7 @@ class Command(BaseCommand):
             )
             parked = run.steps.filter(state=RunStep.PARKED).select_related("contract").prefetch_related("findings")
             for step in parked:
-                said = [sentence_of(f.code, f.facts) for f in step.findings.all() if f.severity == f.ERROR] or [
-                    step.reason
-                ]
-                self.console.print(f"  {step.contract.code}  parked: {' '.join(said)}", markup=False)
+                self.console.print(f"  {step.contract.code}  parked: {why_parked(step)}", markup=False)
 
     def _rehearse(self, sellers: list[Seller], tenant: Tenant | None, month: date, now: datetime) -> None:
         table = Table("contract", "net", "total", "findings")
