@@ -66,7 +66,10 @@ def test_the_report_stays_with_the_run_whatever_comes_later(seller: Any, sides: 
 
 @pytest.mark.parametrize(
     ("language", "head", "words"),
-    [("en", "tenant,name,contracts,received", "No calls at all"), ("zh-hans", "租户,名称,合同,接收", "本期没有任何话单")],
+    [
+        ("en", "tenant,name,contracts,received", "No calls at all"),
+        ("zh-hans", "租户,名称,合同,接收", "本期没有任何话单"),
+    ],
 )
 def test_the_file_speaks_the_readers_language(
     seller: Any, sides: tuple[Side, Side], language: str, head: str, words: str
