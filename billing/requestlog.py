@@ -20,7 +20,7 @@ class RequestLog(RequestMiddleware):
 
     def prepare(self, request: HttpRequest) -> None:
         """Bind the request's id."""
-        structlog.contextvars.bind_contextvars(request_id=request.headers.get("X-Request-ID") or str(uuid.uuid4()))
+        structlog.contextvars.bind_contextvars(request_id=request.META.get("HTTP_X_REQUEST_ID") or str(uuid.uuid4()))
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Log an answer that says no, or is still to come; forget the request's id in any case."""

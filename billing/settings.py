@@ -59,7 +59,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "billing.health.ProbesFirst",
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "billing.metrics.RequestMetrics",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -71,11 +71,12 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing.requestlog.RequestLog",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
-# What billing.wsgi leaves out for the machines' API: cookies, languages and page policies are a browser's affair.
+# What billing.wsgi leaves out for the machines' API: cookies, languages and page policies are a browser's affair, and the
+# probes have addresses of their own.
 BROWSER_MIDDLEWARE = {
+    "billing.health.ProbesFirst",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

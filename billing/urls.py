@@ -23,8 +23,8 @@ def no_such_api(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("favicon.ico", RedirectView.as_view(url=static("huadan/icon.svg"))),
+    *usage_api.urlpatterns,  # before others: addresses are tried in order, and a switch posts every call by itself
     *tenants_urls.urlpatterns,
-    *usage_api.urlpatterns,
     path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     re_path(r"^api/", no_such_api),

@@ -35,7 +35,7 @@ from usage.storing import (
 )
 
 OUTCOMES = ("accepted", "duplicate", "conflict", "rejected")
-BUCKETS = 64
+BUCKETS = 255  # lock_key leaves room for as many, and fewer make strangers wait for each other's COMMIT
 FEW_RECORDS = 24
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 import structlog
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.functional import cached_property
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, ParseError
@@ -58,7 +59,8 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Tell whether the key may."""
-        return isinstance(request.user, KeyHolder) and getattr(view, "scope", None) in request.user.scopes
+        holder = request.user
+        return isinstance(holder, KeyHolder) and getattr(view, "scope", None) in holder.scopes
 
 
 class MayOperate(BasePermission):
@@ -98,7 +100,7 @@ class TenantView(APIView):
     permission_classes = [HasScope]
     scope: str
 
-    @property
+    @cached_property
     def holder(self) -> KeyHolder:
         """Return whose key it is; the permission class has made sure that there is one."""
         return cast("KeyHolder", self.request.user)

@@ -37,7 +37,7 @@ def test_a_dead_broker_is_not_ready_and_says_no_secret(client: Any, settings: An
 
 
 def test_metrics_are_for_this_machine_or_for_the_token(client: Any, settings: Any) -> None:
-    assert b"django_http_requests_total" in client.get("/metrics").content
+    assert b"django_http_responses_total_by_status_view_method" in client.get("/metrics").content
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.9").status_code == 403
     assert client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 403
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"metrics_token": "t" * 20})

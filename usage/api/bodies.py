@@ -42,10 +42,10 @@ def body_of_request(request: Request) -> bytes:
     if int(headers.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         raise BodyTooLarge("body_too_large", "The body is larger than 16 MiB; send it in parts.")
     try:
-        body: Any = request.data
+        body: bytes = request.body
     except (UnreadablePostError, ConnectionError):
         raise LengthRequired("body_cut_short", "The body ended before its Content-Length.") from None
-    return unpack(body if isinstance(body, bytes) else b"", headers.get("HTTP_CONTENT_ENCODING", ""))
+    return unpack(body, headers.get("HTTP_CONTENT_ENCODING", ""))
 
 
 def flag(request: Request, name: str) -> bool:
