@@ -14,6 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from billing.errors import Refused
 from billing.periods import Period
 from billing.rating import Agreement, Bill, Totals, lint, rate, terms_from_versions
 from billing.rating.terms import Name
@@ -45,6 +48,12 @@ class Entry:
     sample: Sample
 
 
+class UnknownModel(Refused):
+    """The catalogue has no such model contract."""
+
+    status = 422
+
+
 def load(path: Path) -> Entry:
     """Read one file of the catalogue."""
     document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
@@ -64,6 +73,22 @@ def load(path: Path) -> Entry:
 def entries() -> dict[str, Entry]:
     """Map code to entry, in the order of codes."""
     return {path.stem: load(path) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def origin_of(code: str) -> dict[str, Any]:
+    """Give what a version keeps of the model contract it starts from, so that a later catalogue changes nothing.
+
+    Raises UnknownModel.
+    """
+    entry = entries().get(code)
+    if entry is None:
+        raise UnknownModel(
+            "unknown_model",
+            _("The catalogue has no %(code)s; it has: %(known)s.") % {"code": code, "known": ", ".join(entries())},
+            pointer="/started_from",
+        )
+    name = {"zh": entry.name.zh, "en": entry.name.en}
+    return {"code": code, "version": entry.version, "name": name, "agreement": entry.agreement}
 
 
 def sample_bill(agreement: Agreement, totals: dict[str, Any]) -> Bill:

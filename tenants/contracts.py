@@ -87,8 +87,11 @@ def draft(
     starts_on: date,
     notice_on: date | None = None,
     reason: str = "",
+    started_from: dict[str, Any] | None = None,
 ) -> tuple[ContractVersion, bool]:
     """Write a draft version, new (the next number) or again; return it, and whether it is new.
+
+    ``started_from`` as the catalogue gives it; without it what the draft knows stays.
 
     A signed version drafted again as it is stays as it is. Raises CannotSign for any other draft of a signed version and
     for a number that is not the next one; InvalidTerms, its pointer within the whole, for what the engine cannot read.
@@ -98,6 +101,7 @@ def draft(
     except Refused as fault:
         raise InvalidTerms(fault.message, pointer=f"/agreement{fault.pointer}", code=fault.code) from None
     values = {"agreement": agreement, "starts_on": starts_on, "notice_on": notice_on, "reason": reason}
+    values |= {"started_from": started_from} if started_from else {}
     with transaction.atomic(durable=True):
         contract = _locked(contract)
         known = contract.versions.filter(number=number).first()
@@ -124,10 +128,16 @@ def end(contract: Contract, ends_on: date, *, by: str, reason: str, now: datetim
         contract = _locked(contract)
         first = signed_versions(contract)[:1]
         if not first or ends_on < first[0].starts_on:
-            raise CannotEnd("not_begun", _("The contract is not in force before that day; delete its draft instead."))
+            raise CannotEnd(
+                "not_begun",
+                _("The contract is not in force before that day; delete its draft instead."),
+                pointer="/ends_on",
+            )
         if contract.ends_on and contract.ends_on <= ends_on:
             raise CannotEnd(
-                "ends_earlier", _("The contract ends on %(day)s; renew it instead.") % {"day": contract.ends_on}
+                "ends_earlier",
+                _("The contract ends on %(day)s; renew it instead.") % {"day": contract.ends_on},
+                pointer="/ends_on",
             )
         refuse_frozen(contract, ends_on, of_all=True)
         _move_end(contract, ends_on, ContractEvent.ENDED, by=by, reason=reason, now=now)
@@ -142,7 +152,7 @@ def renew(contract: Contract, ends_on: date | None, *, by: str, reason: str, now
     with transaction.atomic(durable=True):
         contract = _locked(contract)
         if contract.ends_on is None or (ends_on is not None and ends_on <= contract.ends_on):
-            raise CannotEnd("runs_longer", _("The contract runs longer than that already."))
+            raise CannotEnd("runs_longer", _("The contract runs longer than that already."), pointer="/ends_on")
         refuse_frozen(contract, contract.ends_on, of_all=True)
         was, contract.ends_on = contract.ends_on, ends_on
         _refuse_overlap(contract, was)
@@ -173,7 +183,7 @@ def entered_since(contract: Contract, instant: datetime, *, before: date) -> boo
     )
 
 
-def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False) -> None:
+def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False, pointer: str = "/ends_on") -> None:
     """Refuse a day in a month that is invoiced, for this contract or (``of_all``) for any of the tenant's.
 
     A contract that begins, ends or runs on moves calls between the tenant's contracts. Raises CannotChangePast.
@@ -187,6 +197,7 @@ def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False) -> Non
             "month_invoiced",
             _("%(day)s lies in a month that is invoiced; choose %(first)s or later.")
             % {"day": day, "first": frozen_until},
+            pointer=pointer,
         )
 
 
@@ -252,6 +263,7 @@ def _sign(version: ContractVersion, *, by: str, reason: str, now: datetime) -> N
         raise CannotSign(
             "wrong_currency",
             _("The tenant is billed in %(currency)s; write the agreement in it.") % {"currency": tenant.currency},
+            pointer="/agreement/currency",
         )
     _refuse_faults(agreement)
     before = signed_versions(contract)
@@ -293,11 +305,12 @@ def _refuse_faults(agreement: Agreement) -> None:
 def _refuse_day(contract: Contract, version: ContractVersion, before: list[ContractVersion]) -> None:
     """Refuse to begin on a day that is invoiced, taken by another version or contract, or after the end."""
     first = min([version.starts_on, *(each.starts_on for each in before)])
-    refuse_frozen(contract, version.starts_on, of_all=first == version.starts_on)
+    refuse_frozen(contract, version.starts_on, of_all=first == version.starts_on, pointer="/starts_on")
     if contract.ends_on and version.starts_on >= contract.ends_on:
         raise CannotSign(
             "after_the_end",
             _("The contract ends on %(day)s; begin earlier, or renew it first.") % {"day": contract.ends_on},
+            pointer="/starts_on",
         )
     twin = next((each for each in before if each.starts_on == version.starts_on), None)
     if twin is not None:
@@ -305,6 +318,7 @@ def _refuse_day(contract: Contract, version: ContractVersion, before: list[Contr
             "day_taken",
             _("Version %(number)s begins on %(day)s too; choose a later day.")
             % {"number": twin.number, "day": version.starts_on},
+            pointer="/starts_on",
         )
     _refuse_overlap(contract, first)
 
@@ -325,6 +339,7 @@ def _refuse_overlap(contract: Contract, starts_on: date) -> None:
                 "Contract %(other)s is for the same calls on these days; end it first, begin later, or set the scopes apart."
             )
             % {"other": other[0]},
+            pointer="/scope",
         )
 
 

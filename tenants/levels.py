@@ -46,7 +46,7 @@ def enter_level(
         ruling = contract.versions.filter(number=version, signed_at__isnull=False).first() if version else None
         known = contract.measurements.filter(external_id=external_id).first() if external_id else None
         if known is not None:
-            return _same(known, measure, level, period)
+            return _same(known, measure, level, period, version)
         if measure not in measures_of(contract):
             raise CannotMeasure(
                 "unknown_measure",
@@ -56,11 +56,13 @@ def enter_level(
             )
         if version and ruling is None:
             raise CannotMeasure(
-                "unknown_version", _("The contract has no signed version %(number)s.") % {"number": version}
+                "unknown_version",
+                _("The contract has no signed version %(number)s.") % {"number": version},
+                pointer="/version",
             )
         if not 0 <= level < 10**12:
             raise CannotMeasure("wrong_level", _("Write a level of 0 or more, such as 0.9985."), pointer="/level")
-        refuse_frozen(contract, period.starts_on)
+        refuse_frozen(contract, period.starts_on, pointer="/month")
         return MeasuredLevel.objects.create(
             contract=contract, measure=measure, level=level, period_starts_on=period.starts_on, version=ruling,
             by=by, reason=reason, at=now, external_id=external_id,
@@ -87,8 +89,9 @@ def measured_in(contract: Contract | int, period: Period) -> tuple[Measurement, 
     )
 
 
-def _same(known: MeasuredLevel, measure: str, level: Decimal, period: Period) -> MeasuredLevel:
-    if (known.measure, known.level, known.period_starts_on) != (measure, level, period.starts_on):
+def _same(known: MeasuredLevel, measure: str, level: Decimal, period: Period, version: int | None) -> MeasuredLevel:
+    entered = (known.measure, known.level, known.period_starts_on, known.version and known.version.number)
+    if entered != (measure, level, period.starts_on, version):
         raise CannotMeasure(
             "external_id_taken",
             _("%(id)s stands for %(entry)s already; entries stay as they are, so choose a new id.")

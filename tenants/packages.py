@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, Sum
@@ -21,6 +22,17 @@ from tenants.models import Contract, Movement, PackagePurchase, Posting
 
 ROUNDING = Decimal("1e-7")  # a bill shows quantities to eight places
 ACCOUNT_OF = {Posting.BOUGHT: Movement.BOUGHT, Posting.DRAWN: Movement.DRAWN, Posting.EXPIRED: Movement.EXPIRED}
+
+
+class Ledger(NamedTuple):
+    """One move on a purchase's balance: which kind, for which day, how many units, because of which invoice."""
+
+    kind: str
+    on: date
+    units: Decimal
+    reference: str
+    at: datetime
+    by: str
 
 
 class CannotPost(Refused):
@@ -50,8 +62,8 @@ def buy_package(
         contract = Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
         known = contract.packages.filter(external_id=external_id).first() if external_id else None
         if known is not None:
-            return _same(known, package, on)
-        refuse_frozen(contract, on)
+            return _same(known, package, on, quantity)
+        refuse_frozen(contract, on, pointer="/on")
         clause = _sold_on(contract, package, on)
         units = clause.quantity if quantity is None else quantity
         if units <= 0:
@@ -79,6 +91,14 @@ def balance_of(purchase: PackagePurchase) -> Decimal:
     """Give what is left of a purchase: the sum of the movements on its balance."""
     moved = Movement.objects.filter(posting__purchase=purchase, account=Movement.BALANCE)
     return Decimal(moved.aggregate(left=Coalesce(Sum("units"), Decimal(0)))["left"])
+
+
+def postings_of(purchase: PackagePurchase) -> Iterator[Ledger]:
+    """List every move on a purchase's balance, oldest first; their units add up to what is left."""
+    moves = Movement.objects.filter(posting__purchase=purchase, account=Movement.BALANCE).select_related("posting")
+    for move in moves.order_by("posting_id"):
+        posting = move.posting
+        yield Ledger(posting.kind, posting.on, move.units, posting.reference, posting.at, posting.by)
 
 
 def settle_packages(
@@ -202,8 +222,12 @@ def _expiry(clause: PackageClause, on: date) -> date | None:
     return None if clause.valid_months is None else add_months(on, clause.valid_months)
 
 
-def _same(known: PackagePurchase, package: str, on: date) -> PackagePurchase:
-    if (known.package, known.bought_on) != (package, on):
+def _same(known: PackagePurchase, package: str, on: date, quantity: Decimal | None) -> PackagePurchase:
+    if (known.package, known.bought_on, known.quantity) != (
+        package,
+        on,
+        known.quantity if quantity is None else quantity,
+    ):
         raise CannotPost(
             "external_id_taken",
             _("%(id)s stands for %(entry)s already; entries stay as they are, so choose a new id.")

@@ -47,7 +47,7 @@ def change_subscription(
         if known is not None:
             return _same(known, item, change, on)
         _refuse_unknown(contract, item)
-        refuse_frozen(contract, on)
+        refuse_frozen(contract, on, pointer="/on")
         if not change:
             raise CannotChange("no_change", _("Write how many more, or fewer with a minus."), pointer="/change")
         _refuse_fewer_than_none(contract, item, change, on)

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tenants.admin.comparison_page import origin_of_version
 from tenants.editor.fields import Note, annotate, form_of
 from tenants.editor.moves import apply
 from tenants.editor.reading import document_of_posted
@@ -86,6 +87,7 @@ def _show(
         "findings": [_listed(found, places[found.pointer].id) for found in findings],
         "good": not findings,
         "kinds": [(kind, str(label)) for kind, label in KINDS.items()],
+        "origin": origin_of_version(version),
         "frozen": not model_admin.has_change_permission(request, version),
         "look_at": f"f{look_at.replace('/', '-')}" if look_at else "",
         "unsaved": unsaved,

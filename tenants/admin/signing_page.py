@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.rating import Agreement
+from tenants.admin.comparison_page import origin_of_version
 from tenants.comparing import Change, compare
 from tenants.contracts import sign, signed_versions
 from tenants.linting import examine
@@ -40,6 +41,7 @@ def signing_page(model_admin: ModelAdmin[Any], request: HttpRequest, version: Co
         "good": not findings,
         "faulty": faulty,
         "before": before[-1] if before else None,
+        "origin": origin_of_version(version),
         "changes": [] if faulty else _changes(before[-1] if before else None, version),
     }
     return TemplateResponse(request, "admin/tenants/sign.html", context)

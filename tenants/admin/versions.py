@@ -19,7 +19,7 @@ from tenants.admin.comparison_page import comparison_page
 from tenants.admin.document_pages import csv_page, export_page, json_page
 from tenants.admin.editor_page import editor_page
 from tenants.admin.signing_page import signing_page
-from tenants.catalogue import entries
+from tenants.catalogue import entries, origin_of
 from tenants.contracts import next_number, signed_versions
 from tenants.models import Contract, ContractVersion
 
@@ -57,22 +57,21 @@ class NewVersionForm(ModelForm):  # type: ignore[type-arg]
         """Give the draft its number and a copy of the agreement it starts from."""
         version = cast("ContractVersion", super().save(commit=False))
         version.number = next_number(version.contract)
-        version.agreement = self._beginning(version.contract)
-        return version
-
-    def _beginning(self, contract: Contract) -> dict[str, Any]:
         chosen = self.cleaned_data["start_from"]
         if chosen != LATEST:
-            return entries()[chosen].agreement | {"currency": contract.tenant.currency}
-        return beginning_of(contract)
+            version.started_from = origin_of(chosen)
+            version.agreement = version.started_from["agreement"] | {"currency": version.contract.tenant.currency}
+        else:
+            version.agreement, version.started_from = beginning_of(version.contract)
+        return version
 
 
-def beginning_of(contract: Contract) -> dict[str, Any]:
-    """Copy the latest signed version, or begin with nothing but the currency and the usual tax."""
+def beginning_of(contract: Contract) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Copy the latest signed version with its origin, or begin with nothing but the currency and the usual tax."""
     signed = signed_versions(contract)
     if signed:
-        return dict(signed[-1].agreement)
-    return {"version": 1, "currency": contract.tenant.currency, "tax": {"rate": "0.06"}, "clauses": []}
+        return dict(signed[-1].agreement), signed[-1].started_from
+    return {"version": 1, "currency": contract.tenant.currency, "tax": {"rate": "0.06"}, "clauses": []}, None
 
 
 @admin.register(ContractVersion)

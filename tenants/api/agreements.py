@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from billing.api import problems
 from tenants.api import shapes
 from tenants.api.authentication import OperatorView
-from tenants.api.parties import AFTER, PAGE
+from tenants.api.parties import AFTER, AT_ONCE, PAGE
+from tenants.catalogue import origin_of
 from tenants.contracts import draft, end, renew, sign
 from tenants.linting import examine
 from tenants.models import Contract, ContractVersion
@@ -21,6 +22,14 @@ from tenants.registering import register_contract
 
 CONTRACT = {"tenant": "north", "name_zh": "外呼合同", "name_en": "Outbound calls", "scope": {"source": ["switch-1"]}}
 TALK = {"code": "talk", "kind": "duration", "name": {"zh": "通话", "en": "Talk time"}, "price": "0.15"}
+SIGNED = {
+    "number": 1, "starts_on": "2026-10-01", "notice_on": None, "started_from": {"code": "contact-minutes", "version": 1},
+    "signed_at": "2026-09-28T02:10:00Z", "signed_by": "key hd_live_Ab3d…", "reason": "signed by both",
+}  # fmt: skip
+EVENT = {
+    "kind": "signed", "version": 1, "effective_on": "2026-10-01", "at": "2026-09-28T02:10:00Z", "by": "key hd_live_Ab3d…",
+    "reason": "signed by both",
+}  # fmt: skip
 VERSION = {"starts_on": "2026-10-01", "agreement": {"version": 1, "currency": "CNY", "clauses": [TALK]}}
 
 
@@ -98,6 +107,34 @@ class RenewView(OperatorView):
         return Response(shapes.ContractAnswer(self.contract(contract)).data)
 
 
+class EventsView(OperatorView):
+    """GET /api/v1/contracts/<contract>/events."""
+
+    tenants_read = True
+
+    @extend_schema(
+        operation_id="list_events", summary="List what happened to a contract", tags=["contracts"],
+        examples=shapes.answer(EVENT), responses={200: shapes.EventAnswer(many=True), **problems(404)},
+    )  # fmt: skip
+    def get(self, request: Request, contract: str) -> Response:
+        """List signatures, amendments, ends and renewals, newest first."""
+        found = self.contract(contract).events.select_related("version").order_by("-at", "-pk")
+        return Response(shapes.EventAnswer(found[:AT_ONCE], many=True).data)
+
+
+class VersionsView(OperatorView):
+    """GET /api/v1/contracts/<contract>/versions."""
+
+    @extend_schema(
+        operation_id="list_versions", summary="List a contract's versions", tags=["contracts"],
+        examples=shapes.answer(SIGNED), responses={200: shapes.VersionListed(many=True), **problems(404)},
+    )  # fmt: skip
+    def get(self, request: Request, contract: str) -> Response:
+        """List signed versions and drafts, newest first."""
+        found = self.contract(contract).versions.defer("agreement").order_by("-number")
+        return Response(shapes.VersionListed(found[:AT_ONCE], many=True).data)
+
+
 class VersionView(OperatorView):
     """GET and PUT /api/v1/contracts/<contract>/versions/<number>."""
 
@@ -114,11 +151,13 @@ class VersionView(OperatorView):
         description="Numbers count on from 1. The answer lists findings; one of severity error keeps it from being "
         "signed. A signed version stands: the same again is answered as it is, anything else is refused.",
         request={"application/json": shapes.VersionShape}, examples=shapes.example(VERSION),
-        responses={200: shapes.VersionAnswer, 201: shapes.VersionAnswer, **problems(400, 404, 409, 415)},
+        responses={200: shapes.VersionAnswer, 201: shapes.VersionAnswer, **problems(400, 404, 409, 415, 422)},
     )  # fmt: skip
     def put(self, request: Request, contract: str, number: str) -> Response:
         """Make or change a draft; the agreement is read by the engine first."""
         asked = shapes.read(shapes.VersionShape, request)
+        if "started_from" in asked:
+            asked["started_from"] = origin_of(asked["started_from"])
         version, new = draft(self.contract(contract), int(number), **asked)
         return Response(_told(version), status=201 if new else 200)
 
@@ -144,7 +183,7 @@ def _version(contract: Contract, number: int) -> ContractVersion:
 
 
 def _told(version: ContractVersion) -> dict[str, Any]:
-    names = "number starts_on agreement notice_on reason signed_at signed_by changes".split()
+    names = "number starts_on agreement notice_on reason started_from signed_at signed_by changes".split()
     return dict(
         shapes.VersionAnswer(
             {name: getattr(version, name) for name in names} | {"findings": examine(version.agreement)}

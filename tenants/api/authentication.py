@@ -17,7 +17,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.parsers import JSONParser
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -72,7 +72,10 @@ class MayOperate(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Tell whether the key may."""
         may = ApiKey.OPERATE in getattr(request.user, "scopes", ())
-        return may and (isinstance(request.user, SellerKeyHolder) or bool(getattr(view, "for_tenants", False)))
+        open_to = ("for_tenants", "tenants_read") if request.method in SAFE_METHODS else ("for_tenants",)
+        return may and (
+            isinstance(request.user, SellerKeyHolder) or any(getattr(view, name, False) for name in open_to)
+        )
 
 
 class BoundedJSON(JSONParser):
@@ -109,13 +112,15 @@ class TenantView(APIView):
 class OperatorView(APIView):
     """A door for setting things up: a seller's key sees the seller's tenants, a tenant's key its own contracts.
 
-    ``for_tenants`` lets tenants' keys with the scope ``operate`` in; the rest is for the seller's alone.
+    ``for_tenants`` lets tenants' keys with the scope ``operate`` in, ``tenants_read`` to look only; the rest is for the
+    seller's alone.
     """
 
     authentication_classes = [KeyAuthentication]
     permission_classes = [MayOperate]
     parser_classes = [BoundedJSON]
     for_tenants = False
+    tenants_read = False
 
     @property
     def by(self) -> str:

@@ -18,6 +18,7 @@ from tenants.models import ApiKey, Tenant
 from tenants.registering import register_tenant
 
 PAGE = 200
+AT_ONCE = 1000
 AFTER = OpenApiParameter("after", str, description=f"Only what comes after this code; {PAGE} come at once, in order.")
 TENANT = {
     "name_zh": "北方速运", "name_en": "Northern Express", "zone": "Asia/Shanghai", "tax_id": "91110108MA01A2B34N",
@@ -61,6 +62,19 @@ class TenantDetailView(OperatorView):
         """Make or change a tenant."""
         made, new = register_tenant(self.seller_id, tenant, shapes.read(shapes.TenantShape, request))
         return Response(shapes.TenantAnswer(made).data, status=201 if new else 200)
+
+
+class KeysView(OperatorView):
+    """GET /api/v1/tenants/<tenant>/keys."""
+
+    @extend_schema(
+        operation_id="list_keys", summary="List a tenant's keys", tags=["tenants"],
+        responses={200: shapes.KeyAnswer(many=True), **problems(404)},
+    )  # fmt: skip
+    def get(self, request: Request, tenant: str) -> Response:
+        """List keys, revoked ones too, newest first; never the keys themselves."""
+        found = get_object_or_404(Tenant, seller_id=self.seller_id, code=tenant).keys.order_by("-pk")
+        return Response(shapes.KeyAnswer(found[:AT_ONCE], many=True).data)
 
 
 class KeyView(OperatorView):

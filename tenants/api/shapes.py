@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from billing.errors import Refused
-from tenants.models import ApiKey
+from tenants.models import ApiKey, ContractEvent, Posting
 
 Shape = serializers.Serializer[Any]
 
@@ -151,6 +151,41 @@ class VersionShape(Shape):
     agreement = DocumentField(help_text="In the engine's form; see rating-schema.json.")
     notice_on = DayField(required=False, allow_null=True, help_text="The day the tenant is told of a price rise.")
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    started_from = serializers.CharField(
+        max_length=60, required=False, help_text="The code of the model contract it was made from; kept with it."
+    )
+
+
+class OriginShape(Shape):
+    """A model contract of the catalogue, as it was on that day."""
+
+    code = serializers.CharField()
+    version = serializers.IntegerField()
+
+
+class VersionListed(Shape):
+    """A version without its agreement."""
+
+    number = serializers.IntegerField()
+    starts_on = serializers.DateField()
+    notice_on = serializers.DateField(allow_null=True)
+    started_from = OriginShape(allow_null=True)
+    signed_at = serializers.DateTimeField(allow_null=True)
+    signed_by = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
+class EventAnswer(Shape):
+    """One thing that happened to the contract."""
+
+    kind = serializers.ChoiceField(
+        [ContractEvent.SIGNED, ContractEvent.AMENDED, ContractEvent.ENDED, ContractEvent.RENEWED]
+    )
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+    effective_on = serializers.DateField(allow_null=True, help_text="Of renewed: null runs without end.")
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+    reason = serializers.CharField()
 
 
 class FindingShape(Shape):
@@ -161,13 +196,10 @@ class FindingShape(Shape):
     text = serializers.CharField()
 
 
-class VersionAnswer(VersionShape):
+class VersionAnswer(VersionListed):
     """A version as it is; ``changes`` are the prices that differ from the one before, known once signed."""
 
-    number = serializers.IntegerField()
-    notice_on = DayField(allow_null=True)
-    signed_at = serializers.DateTimeField(allow_null=True)
-    signed_by = serializers.CharField(allow_blank=True)
+    agreement = DocumentField()
     changes = serializers.ListField(child=DocumentField())
     findings = FindingShape(many=True)
 
@@ -180,10 +212,21 @@ class SubscriptionShape(ReasonShape):
     on = DayField()
 
 
-class SubscriptionAnswer(SubscriptionShape):
-    """An entry as it stands, for ever."""
+class EntryAnswer(Shape):
+    """Who entered it, when and why; the entry stands for ever. Without an external id a person entered it."""
 
     external_id = serializers.CharField(allow_blank=True)
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+
+
+class SubscriptionAnswer(EntryAnswer):
+    """A change as it stands."""
+
+    item = serializers.CharField()
+    change = serializers.DecimalField(max_digits=18, decimal_places=3)
+    on = serializers.DateField()
 
 
 class LevelShape(ReasonShape):
@@ -195,13 +238,13 @@ class LevelShape(ReasonShape):
     version = serializers.IntegerField(min_value=1, max_value=100_000, required=False, allow_null=True)
 
 
-class LevelAnswer(Shape):
-    """An entry as it stands; the latest of a month counts."""
+class LevelAnswer(EntryAnswer):
+    """A level as it stands; the latest of a month (and version) counts."""
 
-    external_id = serializers.CharField(allow_blank=True)
     measure = serializers.CharField()
     level = serializers.DecimalField(max_digits=18, decimal_places=6)
     period_starts_on = serializers.DateField()
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
 
 
 class PurchaseShape(ReasonShape):
@@ -214,10 +257,9 @@ class PurchaseShape(ReasonShape):
     )
 
 
-class PurchaseAnswer(Shape):
+class PurchaseAnswer(EntryAnswer):
     """A purchase, and what is left of it."""
 
-    external_id = serializers.CharField(allow_blank=True)
     package = serializers.CharField()
     bought_on = serializers.DateField()
     expires_on = serializers.DateField(allow_null=True)
@@ -225,6 +267,28 @@ class PurchaseAnswer(Shape):
     left = serializers.DecimalField(max_digits=24, decimal_places=8)
 
 
+class PostingAnswer(Shape):
+    """One move on a purchase's balance: bought, drawn by an invoice, expired, or one of these taken back."""
+
+    kind = serializers.ChoiceField([Posting.BOUGHT, Posting.DRAWN, Posting.EXPIRED, Posting.REVERSED])
+    on = serializers.DateField()
+    units = serializers.DecimalField(max_digits=24, decimal_places=8, help_text="Onto the balance, or off it (minus).")
+    reference = serializers.CharField(allow_blank=True, help_text="The invoice that caused it.")
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+
+
+class LedgerAnswer(PurchaseAnswer):
+    """A purchase with every move on its balance, whose sum is what is left."""
+
+    postings = PostingAnswer(many=True)
+
+
 def example(value: dict[str, Any]) -> list[OpenApiExample]:
     """Show one request body."""
     return [OpenApiExample("Example", value, request_only=True)]
+
+
+def answer(value: dict[str, Any]) -> list[OpenApiExample]:
+    """Show one answer, or one entry of a list that is answered."""
+    return [OpenApiExample("Answer", value, response_only=True, status_codes=["200"])]

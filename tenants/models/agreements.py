@@ -82,7 +82,8 @@ class ContractVersion(models.Model):
     """What was agreed from one day on: one document in the engine's form; frozen by the database once signed.
 
     It rules from ``starts_on`` to the day the next signed one starts, or the contract ends; so two cannot overlap.
-    ``changes`` lists the prices that differ from the version before, as found when it was signed.
+    ``changes`` lists the prices that differ from the version before, as found when it was signed. ``started_from`` is
+    the model contract it began as: its code, version and name, and the agreement as the catalogue had it that day.
     """
 
     contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="versions")
@@ -98,6 +99,7 @@ class ContractVersion(models.Model):
         help_text=_("The day the tenant is told by mail, if a price rises; needed then, and early enough."),
     )
     changes = models.JSONField(_("changed prices"), encoder=ReadableJSON, default=list, blank=True, editable=False)
+    started_from = models.JSONField(_("started from"), encoder=ReadableJSON, null=True, blank=True, editable=False)
     signed_at = models.DateTimeField(_("signed"), null=True, blank=True, editable=False)
     signed_by = models.CharField(_("signed by"), max_length=150, blank=True, editable=False)
     reason = models.CharField(_("why"), max_length=300, blank=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from tenants import catalogue
+from tenants.contracts import sign
 from tenants.editor.fields import form_of
 from tenants.models import Contract, ContractVersion, Tenant
+from tests.conftest import NOW
 from tests.unit.tenants.test_editor_form import posted
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,3 +98,38 @@ def test_someone_who_may_only_look_changes_nothing(client: Any, draft: ContractV
 def test_nobody_without_permission_sees_a_preview(client: Any, draft: ContractVersion) -> None:
     client.force_login(User.objects.create_user("clerk", password="x", is_staff=True))
     assert client.get(f"/admin/invoices/invoice/preview/{draft.pk}/").status_code == 403
+
+
+def test_what_a_version_was_started_from_stays_true_when_the_catalogue_moves_on(
+    admin_client: Any, draft: ContractVersion, monkeypatch: Any
+) -> None:
+    new = {"contract": draft.contract_id, "starts_on": "2026-02-01", "reason": "r", "start_from": "model-seats"}
+    admin_client.post("/admin/tenants/contractversion/add/", new)
+    made = draft.contract.versions.get(number=2)
+    address = f"/admin/tenants/contractversion/{made.pk}"
+    page = admin_client.get(f"{address}/change/", headers={"Accept-Language": "en"}).content.decode()
+    assert "Started from the model contract By seats, slots and numbers, version 1." in " ".join(page.split())
+    assert "Nothing differs." in page
+    made.agreement = json.loads(json.dumps(made.agreement).replace('"80"', '"85"'))
+    made.save()
+    entry = catalogue.entries()["model-seats"]
+    moved = replace(entry, version=2, agreement=json.loads(json.dumps(entry.agreement).replace('"80"', '"85"')))
+    monkeypatch.setattr(catalogue, "entries", lambda: {"model-seats": moved})
+    monkeypatch.setattr("tenants.admin.comparison_page.entries", catalogue.entries)
+    page = admin_client.get(f"{address}/change/", headers={"Accept-Language": "en"}).content.decode()
+    assert "1 part differs from it." in page
+    assert "The catalogue has version 2 of it by now." in page
+    compared = admin_client.get(f"{address}/compare/?with=origin", headers={"Accept-Language": "en"}).content.decode()
+    assert "80 → 85" in compared
+    chinese = admin_client.get(f"{address}/sign/", headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert "80 → 85" in chinese
+
+
+def test_an_amendment_keeps_the_origin_of_the_version_it_copies(admin_client: Any, draft: ContractVersion) -> None:
+    ContractVersion.objects.filter(pk=draft.pk).update(
+        agreement=catalogue.entries()["model-seats"].agreement, started_from=catalogue.origin_of("model-seats")
+    )
+    sign(draft, by="li", reason="agreed", now=NOW)
+    new = {"contract": draft.contract_id, "starts_on": "2027-02-01", "reason": "r", "start_from": "latest"}
+    admin_client.post("/admin/tenants/contractversion/add/", new)
+    assert draft.contract.versions.get(number=2).started_from == catalogue.origin_of("model-seats")

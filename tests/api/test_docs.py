@@ -37,7 +37,7 @@ def key(tenant, source):
 
 
 def test_every_exchange_on_the_page_happens_as_shown(key, contract):
-    assert len(EXCHANGES) == 17
+    assert len(EXCHANGES) == 18
     sellers_key = make_key(contract.tenant.seller, "crm", [ApiKey.OPERATE])[1]
     for operator, method, to, rest, shown in EXCHANGES:
         head, _, body = rest.lstrip("\n").partition("\n\n") if "Content-Type" in rest else ("", "", rest)

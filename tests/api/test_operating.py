@@ -73,6 +73,59 @@ def test_a_customer_is_set_up_and_sending_everything_again_changes_nothing(set_u
     assert ask(set_up, "post", "contracts/HT-1/renew", {"ends_on": None, "reason": "x"}).json()["ends_on"] is None
 
 
+def test_everything_that_was_written_is_read_back(set_up: str) -> None:
+    faulty = FULL | {"starts_on": "2027-03-01", "started_from": "model-seats", "reason": "a draft"}
+    assert ask(set_up, "put", "contracts/HT-1/versions/2", faulty).json()["started_from"] == {
+        "code": "model-seats",
+        "version": 1,
+    }
+    listed = ask(set_up, "get", "contracts/HT-1/versions").json()
+    assert [(each["number"], bool(each["signed_at"]), each["started_from"] is None) for each in listed] == [
+        (2, False, False), (1, True, True),
+    ]  # fmt: skip
+    assert "agreement" not in listed[0]
+    written = ask(set_up, "get", "contracts/HT-1/versions/2").json()
+    assert written["agreement"] == faulty["agreement"]
+    ask(set_up, "put", "contracts/HT-1/versions/2", VERSION | {"starts_on": "2027-04-01"})
+    assert ask(set_up, "get", "contracts/HT-1/versions/2").json()["started_from"]["code"] == "model-seats", "it stays"
+    ask(set_up, "post", "contracts/HT-1/end", {"ends_on": "2028-01-01", "reason": "cancelled"})
+    told = [
+        (each["kind"], each["version"], each["reason"]) for each in ask(set_up, "get", "contracts/HT-1/events").json()
+    ]
+    assert told == [("ended", None, "cancelled"), ("signed", 1, "signed by both")]
+    level = ask(set_up, "get", "contracts/HT-1/measurements/m-1").json()
+    assert ask(set_up, "get", "contracts/HT-1/measurements").json() == [level]
+    assert (level["measure"], level["level"], level["period_starts_on"], level["version"], level["reason"]) == (
+        "availability", "0.985000", "2026-10-01", None, "report",
+    )  # fmt: skip
+    change = ask(set_up, "get", "contracts/HT-1/subscriptions/o-7").json()
+    assert ask(set_up, "get", "contracts/HT-1/subscriptions").json() == [change]
+    assert (change["item"], change["change"], change["on"], change["by"][:4]) == (
+        "seats",
+        "2.000",
+        "2026-10-16",
+        "key ",
+    )
+    bought = ask(set_up, "get", "contracts/HT-1/packages/o-8").json()
+    moves = bought.pop("postings")
+    assert ask(set_up, "get", "contracts/HT-1/packages").json() == [bought]
+    assert [(each["kind"], each["on"], each["units"]) for each in moves] == [("bought", "2026-10-03", "50.00000000")]
+    ask(set_up, "put", "tenants/north/keys/k", {"scopes": ["read"]})
+    assert [(each["name"], "key" in each) for each in ask(set_up, "get", "tenants/north/keys").json()] == [("k", False)]
+    for to in ("subscriptions/none", "measurements/none", "packages/none", "versions/9"):
+        assert ask(set_up, "get", f"contracts/HT-1/{to}").status_code == 404
+
+
+def test_a_tenants_key_reads_what_it_holds_and_how_it_was_measured_but_enters_neither(set_up: str) -> None:
+    own = ask(set_up, "put", "tenants/north/keys/own", {"scopes": ["operate"]}).json()["key"]
+    for to in ("subscriptions/o-7", "measurements", "measurements/m-1", "packages", "packages/o-8", "events"):
+        assert ask(own, "get", f"contracts/HT-1/{to}").status_code == 200, to
+    for to in ("versions", "versions/1"):  # drafts are the seller's own
+        assert ask(own, "get", f"contracts/HT-1/{to}").json()["code"] == "missing_scope", to
+    for to in ("measurements/m-2", "packages/o-9"):
+        assert ask(own, "put", f"contracts/HT-1/{to}", {}).json()["code"] == "missing_scope", to
+
+
 def test_a_key_is_told_once_works_and_is_revoked(set_up: str) -> None:
     made = ask(set_up, "put", "tenants/north/keys/switch 2", {"scopes": ["read", "operate"]})
     again = ask(set_up, "put", "tenants/north/keys/switch 2", {"scopes": ["read"]})
@@ -112,6 +165,17 @@ def test_a_key_is_told_once_works_and_is_revoked(set_up: str) -> None:
          400, "invalid_body", "/change", "number"),
         ("put", "contracts/HT-1/subscriptions/o-7", {"item": "seats", "change": "3", "on": "2026-10-16", "reason": "r"},
          409, "external_id_taken", "", "choose a new id"),
+        ("put", "contracts/HT-1/packages/o-8", {"package": "pack", "on": "2026-10-03", "quantity": "60", "reason": "r"},
+         409, "external_id_taken", "", "choose a new id"),
+        ("put", "contracts/HT-1/measurements/m-1",
+         {"measure": "availability", "level": "0.985", "month": "2026-10-20", "version": 1, "reason": "report"},
+         409, "external_id_taken", "", "choose a new id"),
+        ("put", "contracts/HT-1/measurements/x",
+         {"measure": "availability", "level": "0.985", "month": "2026-10-20", "version": 7, "reason": "report"},
+         409, "unknown_version", "/version", "no signed version 7"),
+        ("put", "contracts/HT-1/versions/2", VERSION | {"started_from": "model-x"}, 422, "unknown_model", "/started_from", "model-seats"),
+        ("post", "contracts/HT-1/end", {"ends_on": "2020-01-01", "reason": "r"}, 409, "not_begun", "/ends_on", "delete its draft"),
+        ("post", "contracts/HT-1/renew", {"ends_on": "2027-01-01", "reason": "r"}, 409, "runs_longer", "/ends_on", "longer"),
         ("put", "contracts/HT-1/packages/x", {"package": "gold", "on": "2026-10-16", "reason": "r"},
          409, "unknown_package", "/package", "it sells: pack"),
     ],
@@ -147,6 +211,13 @@ def test_another_sellers_things_are_not_there(set_up: str) -> None:
         ("get", "contracts/HT-1/versions/1", None),
         ("get", "contracts/HT-1/subscriptions", None),
         ("get", "contracts/HT-1/packages", None),
+        ("get", "contracts/HT-1/packages/o-8", None),
+        ("get", "contracts/HT-1/measurements", None),
+        ("get", "contracts/HT-1/measurements/m-1", None),
+        ("get", "contracts/HT-1/subscriptions/o-7", None),
+        ("get", "contracts/HT-1/versions", None),
+        ("get", "contracts/HT-1/events", None),
+        ("get", "tenants/north/keys", None),
         ("put", "tenants/north/keys/k", {"scopes": ["read"]}),
         ("delete", "tenants/north/keys/k", None),
         ("post", "contracts/HT-1/versions/1/sign", {"reason": "r"}),

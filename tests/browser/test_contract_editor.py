@@ -261,7 +261,7 @@ def test_two_versions_stand_side_by_side_in_words(editor: Editor) -> None:
     editor.fill("/clauses/0/price/tiers/1/price", "0.14")
     editor.save()
     editor.page.goto(f"{editor.url}/admin/tenants/contractversion/{editor.version().pk}/compare/")
-    assert editor.page.input_value("#with") == "model-peak-minutes"  # what it was started from
+    assert editor.page.input_value("#with") == "origin"  # what it was started from
     assert "row 2 · price: 0.15 → 0.14" in editor.page.inner_text("body")
     picture(editor.page, "compare")
 
