@@ -105,6 +105,7 @@ def _issue(asked: CreditRequest, *, by: str, now: datetime) -> CreditNote:
     note.number = take_number(invoice.seller, NumberSeries.CREDIT_NOTE, issued_on.year)
     note.document = _document(invoice, bill, number=note.number, issued_on=issued_on.isoformat(), reason=asked.reason)
     note.state, note.issued_at, note.issued_by, note.due_on = Invoice.ISSUED, now, by, issued_on
+    note.requested_by, note.requested_at = asked.requested_by, asked.requested_at
     note.save()
     post_document(note, on=issued_on)
     if not any(left_of_invoice(invoice).values()):

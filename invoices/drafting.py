@@ -16,8 +16,9 @@ from billing.rating import explain, names_of, rate
 from billing.rating.bill import Bill
 from billing.rating.terms import Name, Terms
 from billing.rating.totals import Totals
+from invoices.approving import record, withdraw_request
 from invoices.evidence import digest_of
-from invoices.models import Invoice, Line
+from invoices.models import Invoice, InvoiceEvent, Line
 from invoices.settling import Settled, settled_with, store_settlements
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
@@ -77,11 +78,14 @@ def store_draft(draft: Draft, now: datetime) -> Invoice:
     contract, period, bill = draft.contract, draft.terms.period, draft.bill
     tenant = Tenant.objects.select_for_update().select_related("seller").get(pk=contract.tenant_id)
     invoice = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on).first()
-    if invoice is not None and invoice.state != Invoice.DRAFT:
+    if invoice is not None and invoice.state == Invoice.ISSUED:
         raise AlreadyIssued(
             "already_issued",
             _("%(number)s is issued; what came later is settled with the next invoice.") % {"number": invoice.number},
         )
+    if invoice is not None and invoice.state == Invoice.REQUESTED:
+        withdraw_request(invoice)
+        record(invoice, InvoiceEvent.LAPSED, by="", now=now)
     invoice = invoice or Invoice(contract=contract, period_starts_on=period.starts_on)
     invoice.seller, invoice.tenant, invoice.period_ends_on = tenant.seller, tenant, period.ends_on
     invoice.currency, invoice.language = bill.currency, tenant.language

@@ -47,7 +47,7 @@ def bundle_of(invoice: Invoice, now: datetime) -> Iterator[bytes]:
     """
     if invoice.kind == Invoice.CREDIT_NOTE:
         raise NoEvidence("credit_note", _("The evidence lies with the invoice that the credit note takes back."))
-    if invoice.state == Invoice.DRAFT:
+    if invoice.state != Invoice.ISSUED:
         raise NoEvidence("no_draft_evidence", _("A draft has no evidence bundle; issue it first."))
     terms = Terms.from_json(invoice.terms)
     if digest_of(invoice.tenant_id, terms) != invoice.document["evidence"]:

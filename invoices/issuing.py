@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from billing.errors import Refused
 from billing.periods import Period
 from billing.rating.bill import Bill
+from invoices.approving import locked_invoice, record, refuse_unless_second_person
 from invoices.ledger import post_document
-from invoices.models import Delivery, Invoice, NumberSeries, StoredFile
+from invoices.models import Delivery, Invoice, InvoiceEvent, NumberSeries, StoredFile
 from invoices.numbering import take_number
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
 from invoices.settling import is_outdated
 from tenants.contracts import entered_since, freeze_contract
-from tenants.models import Tenant
 from tenants.packages import settle_packages
 from usage.freezing import freeze
 
@@ -33,17 +33,17 @@ class CannotIssue(Refused):
 
 
 def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
-    """Issue a draft: freeze the month, take the number, fix the document, owe the mails. All or nothing.
+    """Approve a draft and issue it: freeze the month, take the number, fix the document, owe the mails. All or nothing.
 
-    Raises CannotIssue when it is no draft, when usage is uncovered, or when calls came or something was agreed or
-    entered since it was drafted; CannotPost when a package it draws from was drawn since.
+    Raises CannotApprove unless another person asked for it; CannotIssue when it is issued, when usage is uncovered, or
+    when calls came or something was agreed or entered since it was drafted; CannotPost when a package it draws from
+    was drawn since.
     """
     with transaction.atomic(durable=True):
-        draft = Invoice.objects.select_related("tenant", "seller").get(pk=invoice_id)
-        Tenant.objects.select_for_update().get(pk=draft.tenant_id)
-        draft.refresh_from_db()
-        if draft.state != Invoice.DRAFT:
+        draft = locked_invoice(invoice_id)
+        if draft.state == Invoice.ISSUED:
             raise CannotIssue("no_draft", _("%(number)s is issued already.") % {"number": draft.number})
+        refuse_unless_second_person(draft, by)
         if draft.blocked:
             raise CannotIssue(
                 "uncovered_usage", _("Some calls are taken by no clause; amend the contract and draft again.")
@@ -75,6 +75,7 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         freeze_contract(draft.contract_id, draft.period_ends_on)
         post_document(draft, on=issued_on)
         _settle_packages(draft, now)
+        record(draft, InvoiceEvent.ISSUED, by=by, now=now)
         owe_mails(draft, now)
     return draft
 
@@ -100,7 +101,7 @@ def stored_pdf(invoice: Invoice, now: datetime, language: str | None = None) -> 
     kept = StoredFile.objects.filter(invoice=invoice, language=language).first()
     if kept is not None:
         return kept
-    if invoice.state == Invoice.DRAFT:
+    if invoice.state != Invoice.ISSUED:
         raise CannotIssue("no_draft_files", _("A draft has no PDF to keep; look at its preview."))
     content = render_pdf(cast("Document", invoice.document), language)  # type: ignore[arg-type]
     digest = hashlib.sha256(content).hexdigest()

@@ -13,6 +13,7 @@ from billing.errors import Refused
 from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
 from invoices import books, closing, stepping
+from invoices.approving import note_refusal
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
@@ -97,7 +98,15 @@ def issue_invoice(invoice_id: int, by: str) -> None:
         issue(invoice_id, by=by, now=datetime.now(UTC))
     except Refused as refusal:
         log.warning("invoice not issued", invoice_id=invoice_id, code=refusal.code)
+        note_refusal(invoice_id, refusal, by=by, now=datetime.now(UTC))
     deliver_due.delay()
+
+
+@shared_task
+def issue_invoices(invoice_ids: list[int], by: str) -> None:
+    """Issue what waits for approval, one after the other, so that numbers follow the order given."""
+    for invoice_id in invoice_ids:
+        issue_invoice(invoice_id, by)
 
 
 @shared_task

@@ -13,6 +13,9 @@ from django.db import connection
 from django.test import Client
 from django.utils.translation import override
 
+from invoices.approving import request_issue
+from invoices.issuing import issue
+from invoices.models import Invoice
 from tenants.contracts import sign
 from tenants.keys import _cache, make_key
 from tenants.models import ApiKey, Contact, Contract, ContractVersion, Seller, Tenant
@@ -53,6 +56,13 @@ def _no_calls_of_other_tests(request: pytest.FixtureRequest) -> None:
         cursor.execute("SELECT EXISTS (SELECT FROM usage_call)")
         if cursor.fetchone()[0]:
             cursor.execute("TRUNCATE usage_call")
+
+
+def issue_by_two(invoice_id: int, now: datetime = NOW) -> Invoice:
+    """Have one person ask for a draft to be issued, unless it waits already, and another approve it."""
+    if Invoice.objects.get(pk=invoice_id).state == Invoice.DRAFT:
+        request_issue(invoice_id, reason="Reviewed.", by="wang", now=now)
+    return issue(invoice_id, by="li", now=now)
 
 
 @pytest.fixture

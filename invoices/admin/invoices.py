@@ -9,22 +9,21 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import ViewOnlyAdmin
-from billing.errors import Refused
+from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
-from invoices.issuing import issue, stored_pdf
+from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, Delivery, Invoice
 from invoices.preview_page import preview_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
-from invoices.tasks import deliver_due, draft_contract_month
+from invoices.tasks import draft_contract_month
 
 
 def reader_language() -> str:
@@ -33,14 +32,14 @@ def reader_language() -> str:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ViewOnlyAdmin):
+class InvoiceAdmin(ApprovalPages):
     """Drafts to review and issue, and what was issued."""
 
     list_display: tuple[str, ...] = ("title", "tenant", "period", "amount", "state", "hindrance", "due_on")
     list_filter: tuple[str, ...] = ("state", "blocked", "seller", "period_starts_on")
     list_select_related = ("tenant", "contract", "seller")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
-    actions: tuple[str, ...] = ("choose_to_issue", "draft_again")
+    actions: tuple[str, ...] = ("choose_to_ask", "choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
 
     @admin.display(description=_("invoice"))
@@ -69,14 +68,13 @@ class InvoiceAdmin(ViewOnlyAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages to issue drafts and to see a PDF."""
+        """Add the pages to see a PDF and a preview."""
         view = self.admin_site.admin_view
         own = [
-            path("issue/", view(self.issue_view), name="invoices_invoice_issue"),
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
             path("preview/<int:version>/", view(preview_page), name="invoices_preview"),
         ]
-        return own + cast("list[URLPattern]", super().get_urls())
+        return own + super().get_urls()
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -108,20 +106,15 @@ class InvoiceAdmin(ViewOnlyAdmin):
             "notes": CreditNote.objects.filter(credits=invoice).order_by("pk"),
             "credited": invoice.credits,
             "uncovered": bill.get("uncovered", []),
+            "events": invoice.events.order_by("pk"),
             "deliveries": invoice.deliveries.order_by("pk"),
             "page": page_link(invoice) if invoice.state == Invoice.ISSUED else "",
         }
 
-    @admin.action(description=_("Issue and send …"))
-    def choose_to_issue(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> HttpResponse:
-        """Lead to the page that shows count and total before anything happens."""
-        ids = ",".join(str(pk) for pk in chosen.values_list("pk", flat=True))
-        return HttpResponseRedirect(f"{reverse('admin:invoices_invoice_issue')}?ids={ids}")
-
     @admin.action(description=_("Draft again"))
     def draft_again(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> None:
-        """Have drafts computed anew, with the calls and contracts of now; issued invoices stay as they are."""
-        drafts = list(chosen.filter(state=Invoice.DRAFT))
+        """Have drafts computed anew, with the calls and contracts of now; what was issued stays, an approval asked lapses."""
+        drafts = list(chosen.exclude(state=Invoice.ISSUED))
         for draft in drafts:
             draft_contract_month.delay(draft.contract_id, draft.period_starts_on.isoformat())
         message = ngettext("%d draft is being computed anew.", "%d drafts are being computed anew.", len(drafts)) % len(
@@ -129,47 +122,13 @@ class InvoiceAdmin(ViewOnlyAdmin):
         )
         self.message_user(request, message, messages.SUCCESS if drafts else messages.WARNING)
 
-    def issue_view(self, request: HttpRequest) -> HttpResponse:
-        """Show how many drafts and how much money; on confirmation issue them in order of contract."""
-        if not request.user.has_perm("invoices.change_invoice"):
-            self.message_user(request, _("Your role does not allow issuing invoices."), messages.ERROR)
-            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
-        ids = [int(text) for text in request.GET.get("ids", "").split(",") if text.isdecimal()]
-        drafts = list(
-            Invoice.objects.filter(pk__in=ids, state=Invoice.DRAFT)
-            .select_related("tenant", "contract")
-            .order_by("contract__code")
-        )
-        if request.method != "POST":
-            totals: dict[str, Decimal] = {}
-            for draft in drafts:
-                totals[draft.currency] = totals.get(draft.currency, Decimal(0)) + Decimal(
-                    draft.document["bill"]["total"]
-                )
-            context = self.admin_site.each_context(request) | {
-                "title": _("Issue and send"),
-                "drafts": drafts,
-                "totals": [(currency, f"{total:,}") for currency, total in totals.items()],
-                "opts": self.opts,
-            }
-            return TemplateResponse(request, "admin/invoices/issue.html", context)
-        for draft in drafts:
-            try:
-                issued = issue(draft.pk, by=request.user.get_username(), now=datetime.now(UTC))
-            except Refused as refusal:
-                self.message_user(request, f"{draft}: {refusal.message}", messages.ERROR)
-            else:
-                self.message_user(request, _("%(number)s is issued.") % {"number": issued.number}, messages.SUCCESS)
-        deliver_due.delay()
-        return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
-
     def pdf_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the stored PDF of an invoice, or a preview of a draft."""
         invoice = self.get_object(request, str(pk))
         if invoice is None or not self.has_view_permission(request, invoice):
             return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
         invoice = cast("Invoice", invoice)
-        if invoice.state == Invoice.DRAFT:
+        if invoice.state != Invoice.ISSUED:
             content = render_pdf(cast("Document", invoice.document))
         else:
             content = bytes(stored_pdf(invoice, datetime.now(UTC)).content)

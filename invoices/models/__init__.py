@@ -2,7 +2,16 @@
 
 from invoices.models.closing import CloseRun, Finding, Reopening, RunStep
 from invoices.models.crediting import CreditNote, CreditRequest
-from invoices.models.documents import Delivery, EvidenceKey, Invoice, Line, NumberSeries, Settlement, StoredFile
+from invoices.models.documents import (
+    Delivery,
+    EvidenceKey,
+    Invoice,
+    InvoiceEvent,
+    Line,
+    NumberSeries,
+    Settlement,
+    StoredFile,
+)
 from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
 from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, WriteOff
 
@@ -17,6 +26,7 @@ __all__ = [
     "EvidenceKey",
     "Finding",
     "Invoice",
+    "InvoiceEvent",
     "LedgerEntry",
     "LedgerSide",
     "Line",

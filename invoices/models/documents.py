@@ -47,7 +47,8 @@ class Invoice(models.Model):
     lines, and the invoice it ``credits``. ``objects`` are the invoices, ``documents`` are both.
     """
 
-    DRAFT, ISSUED = "draft", "issued"
+    DRAFT, REQUESTED, ISSUED = "draft", "requested", "issued"
+    STATES = [(DRAFT, _("draft")), (REQUESTED, _("waits for approval")), (ISSUED, _("issued"))]
     INVOICE, CREDIT_NOTE = "invoice", "credit_note"
 
     kind = models.CharField(
@@ -59,9 +60,7 @@ class Invoice(models.Model):
     contract = models.ForeignKey(Contract, models.PROTECT, verbose_name=_("contract"), related_name="invoices")
     period_starts_on = models.DateField(_("period from"))
     period_ends_on = models.DateField(_("period to"), help_text=_("Exclusive: the first day of the next period."))
-    state = models.CharField(
-        _("state"), max_length=10, choices=[(DRAFT, _("draft")), (ISSUED, _("issued"))], default=DRAFT
-    )
+    state = models.CharField(_("state"), max_length=10, choices=STATES, default=DRAFT)
     number = models.CharField(_("number"), max_length=40, null=True, unique=True)  # noqa: DJ001 - a draft has none
     currency = models.CharField(_("currency"), max_length=3)
     net = models.DecimalField(_("net"), max_digits=18, decimal_places=3)
@@ -75,6 +74,8 @@ class Invoice(models.Model):
         _("blocked"), default=False, help_text=_("Calls that no clause takes must be decided on first.")
     )
     drafted_at = models.DateTimeField(_("drafted"))
+    requested_by = models.CharField(_("approval asked by"), max_length=150, blank=True)
+    requested_at = models.DateTimeField(_("approval asked"), null=True)
     issued_at = models.DateTimeField(_("issued"), null=True)
     issued_by = models.CharField(_("issued by"), max_length=150, blank=True)
     due_on = models.DateField(_("due"), null=True)
@@ -87,6 +88,7 @@ class Invoice(models.Model):
         verbose_name = _("invoice")
         verbose_name_plural = _("invoices")
         ordering = ["-period_starts_on", "tenant"]
+        permissions = [("issue_invoice", "Can approve and issue invoices")]
         constraints = [
             models.UniqueConstraint(
                 fields=["contract", "period_starts_on"],
@@ -102,14 +104,48 @@ class Invoice(models.Model):
                 condition=models.Q(total=models.F("net") + models.F("tax")), name="net_and_tax_make_total"
             ),
             models.CheckConstraint(
-                condition=models.Q(state="draft", number__isnull=True, issued_at__isnull=True)
+                condition=models.Q(state__in=["draft", "requested"], number__isnull=True, issued_at__isnull=True)
                 | models.Q(state="issued", number__isnull=False, issued_at__isnull=False, due_on__isnull=False),
                 name="only_issued_invoices_have_numbers",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="draft", requested_by="")
+                | (~models.Q(state="draft") & ~models.Q(requested_by="")),
+                name="issuing_is_asked_for",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="issued")
+                | (~models.Q(issued_by="") & ~models.Q(issued_by=models.F("requested_by"))),
+                name="issuing_takes_two",
             ),
         ]
 
     def __str__(self) -> str:
         return self.number or f"{self.contract.code} {self.period_starts_on:%Y-%m} ({self.get_state_display()})"
+
+
+class InvoiceEvent(models.Model):
+    """What happened to an invoice: who did it, when and why. Only ever added to."""
+
+    REQUESTED, SENT_BACK, LAPSED, REFUSED, ISSUED = "requested", "sent_back", "lapsed", "refused", "issued"
+    KINDS = [
+        (REQUESTED, _("approval asked")), (SENT_BACK, _("sent back")), (LAPSED, _("drafted anew, approval lapsed")),
+        (REFUSED, _("could not be issued")), (ISSUED, _("issued")),
+    ]  # fmt: skip
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="events", verbose_name=_("invoice"))
+    what = models.CharField(_("what"), max_length=12, choices=KINDS)
+    by = models.CharField(_("by"), max_length=150)
+    at = models.DateTimeField(_("at"))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("event of an invoice")
+        verbose_name_plural = _("events of invoices")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.invoice}: {self.get_what_display()}"
 
 
 class Line(models.Model):

@@ -10,9 +10,8 @@ from django.contrib.auth.models import User
 
 from billing.periods import period_containing
 from invoices.drafting import draft_month
-from invoices.issuing import issue
 from invoices.models import CreditNote, CreditRequest, Invoice
-from tests.conftest import call_of
+from tests.conftest import call_of, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def invoice(contract: Any, post: Any) -> Invoice:
     post(call_of(1), call_of(2))
     draft = draft_month(contract, period_containing(date(2026, 10, 1)), datetime.now(UTC))
-    return issue(draft.pk, by="li", now=datetime.now(UTC))
+    return issue_by_two(draft.pk, datetime.now(UTC))
 
 
 def test_a_line_is_credited_by_two_people(admin_page: Any, live_server: Any, invoice: Invoice) -> None:

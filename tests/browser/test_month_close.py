@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from invoices.issuing import issue
 from invoices.models import CloseRun, Invoice, Reopening
 from invoices.tasks import work_on_one
 from tenants.models import Tenant
-from tests.conftest import NOW
+from tests.conftest import issue_by_two
 from tests.verbs.test_closing import close
 from tests.verbs.test_settling import OCTOBER, SEPTEMBER, Side, call
 from usage.models import UsageMonth
@@ -32,7 +31,7 @@ def october(seller: Any) -> list[Side]:
         Tenant.objects.filter(pk=side.tenant.pk).update(name_zh=name, name_en=f"{side.tenant.code} Ltd.")
         side.send(*(call(number, SEPTEMBER, 61) for number in range(5)))
     for step in close(seller, month=SEPTEMBER.starts_on).steps.all():
-        issue(step.invoice_id, by="li", now=NOW)
+        issue_by_two(step.invoice_id)
     for number, side in enumerate(sides):
         calls = {3: 0, 5: 20}.get(number, 5)
         if calls:

@@ -11,10 +11,10 @@ from django.db import connection
 from structlog.testing import capture_logs
 
 from invoices.books import broken
-from invoices.issuing import issue, stored_pdf
+from invoices.issuing import stored_pdf
 from invoices.models import Delivery
 from tenants.models import Tenant
-from tests.conftest import NOW, call_of
+from tests.conftest import NOW, call_of, issue_by_two
 from tests.verbs.test_closing import close
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +32,7 @@ def tamper(statement: str) -> None:
 @pytest.fixture
 def books(seller: Any, contract: Any, post: Any) -> Any:
     post(call_of(1), call_of(2), call_of(2))
-    issued = issue(close(seller).steps.get().invoice_id, by="li", now=NOW)
+    issued = issue_by_two(close(seller).steps.get().invoice_id)
     stored_pdf(issued, NOW)
     post(call_of(3))
     Delivery.objects.update(state="sent")

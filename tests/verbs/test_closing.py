@@ -12,13 +12,12 @@ from django.db import IntegrityError, connection, transaction
 
 from billing.periods import period_containing
 from invoices import closing, stepping
-from invoices.issuing import issue
 from invoices.models import CloseRun, Finding, Invoice, Reopening, RunStep
 from invoices.reopening import CannotReopen, decide, request_reopening
 from invoices.tasks import work_on_one
 from tenants.contracts import sign
 from tenants.models import Contract, ContractVersion, Seller, Tenant
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.declarations import declare
 from usage.models import UsageMonth
 
@@ -57,7 +56,7 @@ def test_a_close_counts_drafts_checks_and_freezes(seller: Any, contract: Any, po
     assert (step.figures["received"], step.figures["total"]) == (1, "0.32")
     assert set(step.figures["seconds"]) == {"counted", "rated", "drafted", "checked"}
     assert post(call_of(2))["accepted"] == 1
-    assert issue(step.invoice_id, by="li", now=NOW).total == step.invoice.total, "what comes late changes no draft"
+    assert issue_by_two(step.invoice_id).total == step.invoice.total, "what comes late changes no draft"
 
 
 def test_a_close_that_was_done_is_found_again(seller: Any, contract: Any, post: Any) -> None:
@@ -245,7 +244,7 @@ def test_an_accepted_finding_lets_the_contract_go_on_and_is_remembered(
     step = close(seller).steps.get()
     assert (step.state, step.invoice.blocked) == ("ready", False)
     assert step.findings.get(code="uncovered").accepted_reason == "A test call."
-    assert issue(step.invoice_id, by="li", now=NOW).net == 0
+    assert issue_by_two(step.invoice_id).net == 0
 
 
 def test_an_acceptance_does_not_hold_for_other_facts(seller: Any, make_contract: Any, post: Any) -> None:
@@ -327,7 +326,7 @@ def test_a_declined_request_opens_nothing(seller: Any, tenant: Any, contract: An
 
 def test_a_month_with_an_issued_invoice_stays_frozen(seller: Any, tenant: Any, contract: Any) -> None:
     step = close(seller).steps.get()
-    issue(step.invoice_id, by="li", now=NOW)
+    issue_by_two(step.invoice_id)
     with pytest.raises(CannotReopen, match="HD-2026-000001"):
         request_reopening(tenant, FIRST, reason="The switch was down.", by="li", now=NOW)
 

@@ -16,10 +16,10 @@ from billing.rating.reversal import CannotReverse
 from invoices.crediting import CannotCredit, decide, left_of_invoice, request_credit
 from invoices.drafting import AlreadyIssued, draft_month
 from invoices.evidence import NoEvidence, bundle_of
-from invoices.issuing import issue, stored_pdf
+from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, CreditRequest, Delivery, Invoice
-from tests.conftest import NOW, call_of
+from tests.conftest import NOW, call_of, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER = period_containing(date(2026, 10, 1))
@@ -29,7 +29,7 @@ OCTOBER = period_containing(date(2026, 10, 1))
 def invoice(contract: Any, post: Any) -> Invoice:
     """0.30 in the first tier, 0.20 in the second, 6 % tax: 0.53."""
     post(call_of(1), call_of(2))
-    return issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    return issue_by_two(draft_month(contract, OCTOBER, NOW).pk)
 
 
 def credited(invoice: Invoice, amounts: dict[str, Decimal] | None = None) -> CreditNote:

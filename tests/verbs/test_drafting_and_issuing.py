@@ -10,10 +10,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.periods import period_containing
+from invoices.approving import CannotApprove
 from invoices.drafting import AlreadyIssued, draft_month
-from invoices.issuing import CannotIssue, issue, stored_pdf
+from invoices.issuing import CannotIssue, stored_pdf
 from invoices.models import Delivery, Invoice, NumberSeries
-from tests.conftest import NOW, call_of
+from tests.conftest import NOW, call_of, issue_by_two
 from usage.aggregation import count_now, mark_newly_agreed, stale_months
 from usage.models import UsageMonth
 
@@ -44,7 +45,7 @@ def test_a_draft_follows_calls_that_come_later(contract: Any, post: Any) -> None
 
 def test_issuing_numbers_freezes_and_owes_the_mail(contract: Any, post: Any) -> None:
     post(call_of(1))
-    issued = issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    issued = issue_by_two(draft_month(contract, OCTOBER, NOW).pk)
     assert (issued.number, issued.due_on, issued.issued_by) == ("HD-2026-000001", date(2026, 12, 8), "li")
     assert issued.document["number"] == "HD-2026-000001"
     assert UsageMonth.objects.get(tenant_id=issued.tenant_id, period=OCTOBER.starts_on).state == UsageMonth.FROZEN
@@ -52,7 +53,7 @@ def test_issuing_numbers_freezes_and_owes_the_mail(contract: Any, post: Any) -> 
     with pytest.raises(AlreadyIssued):
         draft_month(contract, OCTOBER, NOW)
     with pytest.raises(CannotIssue):
-        issue(issued.pk, by="li", now=NOW)
+        issue_by_two(issued.pk)
 
 
 def test_a_draft_older_than_its_calls_is_not_issued(contract: Any, post: Any) -> None:
@@ -60,7 +61,7 @@ def test_a_draft_older_than_its_calls_is_not_issued(contract: Any, post: Any) ->
     draft = draft_month(contract, OCTOBER, NOW)
     post(call_of(2))
     with pytest.raises(CannotIssue) as refusal:
-        issue(draft.pk, by="li", now=NOW)
+        issue_by_two(draft.pk)
     assert refusal.value.code == "stale_draft"
     assert not NumberSeries.objects.filter(next_number__gt=1).exists()
 
@@ -71,8 +72,8 @@ def test_a_refused_issue_gives_its_number_back(contract: Any, post: Any, monkeyp
     with monkeypatch.context() as broken:
         broken.setattr("invoices.issuing.owe_mails", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            issue(draft.pk, by="li", now=NOW)
-    assert issue(draft.pk, by="li", now=NOW).number == "HD-2026-000001"
+            issue_by_two(draft.pk)
+    assert issue_by_two(draft.pk).number == "HD-2026-000001"
 
 
 def test_uncovered_usage_blocks_the_draft(make_contract: Any, post: Any) -> None:
@@ -82,8 +83,8 @@ def test_uncovered_usage_blocks_the_draft(make_contract: Any, post: Any) -> None
     post(call_of(1))
     draft = draft_month(contract, OCTOBER, NOW)
     assert draft.blocked
-    with pytest.raises(CannotIssue):
-        issue(draft.pk, by="li", now=NOW)
+    with pytest.raises(CannotApprove):
+        issue_by_two(draft.pk)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,14 @@ def test_uncovered_usage_blocks_the_draft(make_contract: Any, post: Any) -> None
 )
 def test_the_database_refuses_to_change_an_issued_invoice(contract: Any, post: Any, statement: str) -> None:
     post(call_of(1))
-    stored_pdf(issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW), NOW)
+    stored_pdf(issue_by_two(draft_month(contract, OCTOBER, NOW).pk), NOW)
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
 
 
 def test_a_call_after_the_freeze_is_kept_late_and_not_counted(contract: Any, post: Any) -> None:
     post(call_of(1))
-    issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    issue_by_two(draft_month(contract, OCTOBER, NOW).pk)
     assert post(call_of(2))["accepted"] == 1
     with connection.cursor() as cursor:
         cursor.execute("SELECT call_id FROM usage_call WHERE 'late' = ANY(flags)")
@@ -117,7 +118,7 @@ def test_a_call_after_the_freeze_is_kept_late_and_not_counted(contract: Any, pos
 
 def test_the_stored_pdf_is_rendered_once(contract: Any, post: Any) -> None:
     post(call_of(1))
-    issued = issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    issued = issue_by_two(draft_month(contract, OCTOBER, NOW).pk)
     first, second = stored_pdf(issued, NOW), stored_pdf(issued, NOW)
     assert first.pk == second.pk
     assert bytes(first.content).startswith(b"%PDF-1.7")

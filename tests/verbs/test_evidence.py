@@ -25,11 +25,10 @@ from billing.rating.container import Differs
 from billing.rating.verify import main, verify
 from invoices.drafting import draft_month
 from invoices.evidence import NoEvidence, bundle_of
-from invoices.issuing import issue
 from invoices.links import page_link
 from invoices.models import EvidenceKey, Invoice
 from tenants.subscribing import change_subscription
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER = period_containing(date(2026, 10, 1))
@@ -92,7 +91,7 @@ def invoice(make_contract: Any, post: Any) -> Invoice:
     )
     post(*calls(80))
     draft = draft_month(contract, OCTOBER, NOW)
-    return issue(draft.pk, by="li", now=NOW)
+    return issue_by_two(draft.pk)
 
 
 @pytest.fixture
@@ -257,11 +256,11 @@ def test_an_invoice_with_late_calls_and_seats_verifies_too(make_contract: Any, p
     contract = make_contract(TALK, seats)
     change_subscription(contract, "seats", Decimal(3), on=date(2026, 11, 5), by="li", reason="ordered", now=NOW)
     post(call_of(1), call_of(2))
-    issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    issue_by_two(draft_month(contract, OCTOBER, NOW).pk)
     post(call_of(3))  # late for October
     november = draft_month(contract, period_containing(date(2026, 11, 1)), NOW)
     assert {line["period"] for line in november.document["bill"]["lines"]} == {"2026-10", "2026-11"}
-    issued = issue(november.pk, by="li", now=NOW)
+    issued = issue_by_two(november.pk)
     path = tmp_path / "bundle.zip"
     path.write_bytes(b"".join(bundle_of(issued, NOW)))
     assert verify(path).number == issued.number

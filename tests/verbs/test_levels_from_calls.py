@@ -11,12 +11,11 @@ import pytest
 from billing.periods import period_containing
 from billing.rating.totals import Measurement, Totals
 from invoices.drafting import draft_month
-from invoices.issuing import issue
 from invoices.previewing import preview_month
 from tenants.contracts import amend
 from tenants.levels import enter_level
 from tenants.models import Contract, ContractVersion
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 OCTOBER = period_containing(date(2026, 10, 1))
@@ -105,7 +104,7 @@ def test_a_preview_measures_the_month_under_the_draft(contract: Contract, octobe
 def test_a_late_call_that_misses_the_target_is_settled_as_a_credit(make_contract: Any, post: Any) -> None:
     contract = make_contract(TALK, promise("answer_rate"))
     post(*(call_of(number) for number in range(4)))
-    issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+    issue_by_two(draft_month(contract, OCTOBER, NOW).pk)
     post(call_of(8, **UNANSWERED), call_of(9, **UNANSWERED))  # 4 of 6
     november = draft_month(contract, period_containing(date(2026, 11, 1)), NOW)
     settled = [line["amount"] for line in november.document["bill"]["lines"] if "promise.credit" in line["key"]]

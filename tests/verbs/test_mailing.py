@@ -12,10 +12,9 @@ from django.db import connection
 from billing.mail import SENDING_TAKES, due_mails, give_up_interrupted
 from billing.periods import period_containing
 from invoices.drafting import draft_month
-from invoices.issuing import issue
 from invoices.mailing import deliver
 from invoices.models import Delivery
-from tests.conftest import NOW, call_of
+from tests.conftest import NOW, call_of, issue_by_two
 from tests.verbs.conftest import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def delivery(contract: Any, post: Any) -> Delivery:
     post(call_of(1))
-    issue(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk, by="li", now=NOW)
+    issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
     return Delivery.objects.get()
 
 

@@ -17,11 +17,10 @@ from django.db.models import Sum
 
 from billing.periods import Period, period_containing
 from invoices.drafting import draft_month
-from invoices.issuing import issue
 from tenants.contracts import CannotChangePast, freeze_contract
 from tenants.models import Contract, Movement, PackagePurchase, Posting
 from tenants.packages import CannotPost, balance_of, balances_in, buy_package, reverse_packages, settle_packages
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 OCTOBER, NOVEMBER = period_containing(date(2026, 10, 1)), period_containing(date(2026, 11, 1))
@@ -93,7 +92,7 @@ def test_an_invoice_draws_from_the_oldest_purchase_once_and_prints_the_balance(
         ("pack.drawn.2026-10-03", Decimal("-0.700")),
     ]
     assert balance_of(bought) == 100  # a draft draws nothing
-    issue(draft.pk, by="li", now=NOW)
+    issue_by_two(draft.pk)
     assert balance_of(bought) == 94
     settle(
         contract, OCTOBER, After("pack", bought.bought_on, Decimal(6), Decimal(94), END), invoice=f"invoice {draft.pk}"

@@ -21,13 +21,12 @@ from billing.periods import period_containing
 from invoices.books import broken
 from invoices.crediting import decide, request_credit
 from invoices.drafting import draft_month
-from invoices.issuing import issue
 from invoices.ledger import post
 from invoices.models import CreditNote, Invoice, LedgerEntry, LedgerSide, Payment, Receivable, WriteOff
 from invoices.paying import CannotPay, allocate, record_payment, reverse_payment, set_off, take_back
 from invoices.writing_off import CannotWriteOff, decide_write_off, request_write_off
 from tenants.models import Tenant
-from tests.conftest import NOW, call_of
+from tests.conftest import NOW, call_of, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TODAY = date(2026, 11, 23)
@@ -45,7 +44,7 @@ def bill(contract: Any, tenant: Tenant) -> Callable[..., Invoice]:
             seller=tenant.seller, tenant=tenant, contract=contract, state=Invoice.ISSUED, number=f"HD-{month}",
             period_starts_on=date(2000 + month, 1, 1), period_ends_on=date(2000 + month, 2, 1), currency="CNY",
             net=amount, tax=0, total=amount, language="en", terms=sample.terms, totals=sample.totals,
-            document=sample.document, drafted_at=NOW, issued_at=NOW, issued_by="li", due_on=TODAY + timedelta(days=days),
+            document=sample.document, drafted_at=NOW, issued_at=NOW, requested_by="wang", issued_by="li", due_on=TODAY + timedelta(days=days),
         )  # fmt: skip
         from invoices.ledger import post_document
 
@@ -75,7 +74,7 @@ def well() -> bool:
 
 def test_an_invoice_is_posted_as_it_is_issued_and_so_is_its_credit_note(contract: Any, post: Any) -> None:
     post(call_of(1), call_of(2))
-    invoice = issue(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk, by="li", now=NOW)
+    invoice = issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
     sides = LedgerSide.objects.filter(entry__document=invoice).values_list("account", "invoice", "amount")
     assert set(sides) == {
         ("receivable", invoice.pk, Decimal("0.53")), ("revenue", None, Decimal("-0.50")), ("tax", None, Decimal("-0.03"))
@@ -148,7 +147,7 @@ def test_a_bank_reference_counts_once_until_the_payment_is_reversed(bill: Any) -
 
 def test_a_credit_note_on_a_paid_invoice_leaves_the_money_on_account(contract: Any, post: Any) -> None:
     post(call_of(1), call_of(2))
-    invoice = issue(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk, by="li", now=NOW)
+    invoice = issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
     pay(invoice, "0.30")
     pay(invoice, "0.23")
     asked = request_credit(invoice, {"talk.tier-1": Decimal("0.10")}, reason="Wrong", by="li", now=NOW)
@@ -163,7 +162,7 @@ def test_a_credit_note_on_a_paid_invoice_leaves_the_money_on_account(contract: A
 
 def test_a_write_off_takes_two_people_and_a_credit_note_takes_it_back(contract: Any, post: Any) -> None:
     post(call_of(1), call_of(2))
-    invoice = issue(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk, by="li", now=NOW)
+    invoice = issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
     pay(invoice, "0.20")
     asked = request_write_off(invoice, None, reason="Insolvent", by="li", now=NOW)
     for by, code in (("li", "four_eyes"), ("", "four_eyes")):
@@ -289,7 +288,7 @@ def test_the_database_refuses_an_entry_beyond_what_is_open_or_of_another_tenant(
 
 def test_what_was_issued_before_the_ledger_is_posted_by_the_migration(contract: Any, post: Any) -> None:
     post(call_of(1), call_of(2))
-    invoice = issue(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk, by="li", now=NOW)
+    invoice = issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
     asked = request_credit(invoice, {"talk.tier-1": Decimal("0.10")}, reason="Wrong", by="li", now=NOW)
     decide(asked.pk, approve=True, by="chen", now=NOW)
     before = list(LedgerSide.objects.order_by("entry", "account").values_list("account", "invoice", "amount"))

@@ -10,9 +10,8 @@ import pytest
 from django.utils.translation import override
 
 from billing.exporting import csv_lines
-from invoices.issuing import issue
 from invoices.reporting import HEADERS, export_rows, report_of, totals_of
-from tests.conftest import NOW
+from tests.conftest import NOW, issue_by_two
 from tests.verbs.test_closing import close
 from tests.verbs.test_settling import OCTOBER, SEPTEMBER, Side, call
 from usage.declarations import declare
@@ -28,7 +27,7 @@ def sides(seller: Any) -> tuple[Side, Side]:
     for side in (busy, quiet):
         side.send(*(call(number, SEPTEMBER, 61) for number in range(5)))
     for step in close(seller, month=SEPTEMBER.starts_on).steps.all():
-        issue(step.invoice_id, by="li", now=NOW)
+        issue_by_two(step.invoice_id)
     busy.send(*(call(100 + number, OCTOBER, 61) for number in range(4)), now=LATER)
     busy.again(call(100, OCTOBER, 61), now=LATER)
     busy.send(call(9, SEPTEMBER, 61), now=LATER)

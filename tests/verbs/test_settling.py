@@ -15,11 +15,11 @@ from django.db import DatabaseError, connection, transaction
 from billing.periods import period_containing
 from billing.rating import Bill
 from invoices.drafting import draft_month
-from invoices.issuing import CannotIssue, issue
+from invoices.issuing import CannotIssue
 from invoices.models import Invoice, Settlement
 from tenants.contracts import sign
 from tenants.models import Contract, ContractVersion, Tenant
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.correcting import correct_call, void_call
 from usage.formats import native
 from usage.ingestion import Reporter, ingest_batch
@@ -71,7 +71,7 @@ class Side:
 
     def invoice(self, month: Any, minutes: int) -> Invoice:
         now = NOW + timedelta(minutes=minutes)
-        return issue(draft_month(self.contract, month, now).pk, by="li", now=now)
+        return issue_by_two(draft_month(self.contract, month, now).pk, now)
 
 
 def call(number: int, month: Any, seconds: int) -> dict[str, Any]:
@@ -151,9 +151,9 @@ def test_two_drafts_that_settle_the_same_calls_are_not_both_issued(seller: Any) 
     side.invoice(JULY, 0)
     side.send(call(2, JULY, 60))
     august, september = (draft_month(side.contract, month, NOW) for month in (AUGUST, SEPTEMBER))
-    issue(august.pk, by="li", now=NOW)
+    issue_by_two(august.pk)
     with pytest.raises(CannotIssue) as refusal:
-        issue(september.pk, by="li", now=NOW)
+        issue_by_two(september.pk)
     assert refusal.value.code == "settled_meanwhile"
     assert side.invoice(SEPTEMBER, 1).net == 0
 

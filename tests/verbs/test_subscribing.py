@@ -15,13 +15,13 @@ from billing.periods import period_containing
 from billing.rating import Totals, rate
 from billing.rating.totals import Change, Measurement
 from invoices.drafting import draft_month
-from invoices.issuing import CannotIssue, issue
+from invoices.issuing import CannotIssue
 from tenants.contracts import CannotChangePast, terms_for
 from tenants.levels import CannotMeasure, enter_level, measured_in
 from tenants.models import Contract, SubscriptionChange
 from tenants.packages import buy_package
 from tenants.subscribing import CannotChange, change_subscription, held_in, held_on
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 OCTOBER = period_containing(date(2026, 10, 1))
@@ -159,7 +159,7 @@ def test_modules_seats_levels_and_packages_reach_the_invoice(change: Any, contra
     }
     engine = rate(terms_for(contract, OCTOBER), Totals.from_json(draft.totals))
     assert (engine.total, engine.net) == (draft.total, draft.net)
-    issue(draft.pk, by="li", now=NOW)
+    issue_by_two(draft.pk)
     for enter in (
         lambda: change("1", date(2026, 10, 31)),
         lambda: enter_level(contract, "answer_rate", Decimal(1), OCTOBER, by="li", reason="", now=NOW),
@@ -176,5 +176,5 @@ def test_a_draft_that_does_not_know_what_was_entered_since_is_not_issued(
     change("1", date(2026, 11, 1))
     change("1", date(2026, 10, 31))
     with pytest.raises(CannotIssue, match="agreed or entered after"):
-        issue(draft.pk, by="li", now=NOW)
-    issue(draft_month(contract, OCTOBER, NOW).pk, by="li", now=NOW)
+        issue_by_two(draft.pk)
+    issue_by_two(draft_month(contract, OCTOBER, NOW).pk)

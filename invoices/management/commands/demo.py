@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from billing.money import decimals_of
 from billing.periods import Period
+from invoices.approving import request_issue
 from invoices.links import page_link
 from invoices.management.demo.mailbox import messages
 from invoices.management.demo.processes import ChildEnded, Children, free_port, wait_until
@@ -184,7 +185,9 @@ class Command(BaseCommand):
         issuing = progress.add_task("invoices issued", total=invoices.count())
         for invoice in invoices.order_by("contract__code"):
             if invoice.state == Invoice.DRAFT:
-                issue_invoice.delay(invoice.pk, "demo")
+                request_issue(invoice.pk, reason="The demo reviewed it.", by="demo clerk", now=datetime.now(UTC))
+            if invoice.state != Invoice.ISSUED:
+                issue_invoice.delay(invoice.pk, "demo approver")
                 # One after the other, so that numbers follow the contracts' order in every run.
                 wait_until(invoices.filter(pk=invoice.pk, state=Invoice.ISSUED).exists, f"issuing {invoice}", children)
             progress.advance(issuing)
