@@ -137,16 +137,12 @@ def unsigned(subject: Subject) -> Iterator[Found]:
     period = subject.period
     in_force = subject.document["contract"]["versions"]
     last = max(int(each["number"]) for each in in_force)
-    versions = subject.contract.versions.filter(number__gt=last, signed_at__isnull=True, starts_on__lt=period.ends_on)
-    for version in versions:
+    for version in sorted(subject.contract.versions.all(), key=lambda each: each.number):
         facts = {"version": version.number, "starts_on": version.starts_on.isoformat()}
-        yield Found("unsigned_amendment", Finding.ERROR, facts, str(version.number))
-    begins = subject.contract.versions.filter(
-        signed_at__isnull=False, number__gt=1, starts_on__gte=period.starts_on, starts_on__lt=period.ends_on
-    )
-    for version in begins:
-        facts = {"version": version.number, "starts_on": version.starts_on.isoformat()}
-        yield Found("new_version", Finding.NOTE, facts, str(version.number))
+        if not version.signed_at and version.number > last and version.starts_on < period.ends_on:
+            yield Found("unsigned_amendment", Finding.ERROR, facts, str(version.number))
+        elif version.signed_at and version.number > 1 and version.starts_on in period:
+            yield Found("new_version", Finding.NOTE, facts, str(version.number))
 
 
 def recounted(subject: Subject) -> Iterator[Found]:

@@ -211,6 +211,13 @@ def close_if_done(run_id: int, now: datetime) -> bool:
     return run.state == CloseRun.DONE
 
 
+def close_finished(now: datetime) -> None:
+    """Note the end of every run that has no open step."""
+    working = Exists(RunStep.objects.filter(run=OuterRef("pk"), state__in=RunStep.OPEN))
+    for run_id in CloseRun.objects.filter(~working, state=CloseRun.RUNNING).values_list("pk", flat=True):
+        close_if_done(run_id, now)
+
+
 # -- how far it is ------------------------------------------------------------------------------------------------------
 
 

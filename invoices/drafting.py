@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ from invoices.settling import Settled, settled_with, store_settlements
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
 from tenants.noticing import changes_in
-from usage.aggregation import billed_seconds_by_day, count_now, days_of, totals_of
+from usage.aggregation import count_now, days_of, totals_of
 
 FORMAT = "huadan-invoice/1"
 
@@ -64,7 +65,7 @@ def compute_draft(contract: Contract, period: Period) -> Draft:
     totals = totals_of(contract.tenant_id, contract.pk, terms)
     settled = settled_with(contract, period.starts_on)
     bill = rate(terms, totals, [each.difference for each in settled])
-    document = _document(contract, terms, bill)
+    document = _document(contract, terms, totals, bill)
     if settled:
         document["settled"] = [each.difference.to_json() for each in settled]
         document["late_uncovered"] = {
@@ -107,11 +108,13 @@ def store_lines(invoice: Invoice, bill: Bill) -> None:
     )
 
 
-def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
+def _document(contract: Contract, terms: Terms, totals: Totals, bill: Bill) -> dict[str, Any]:
     """Build the one document that PDF, mail, page and API show."""
     tenant = contract.tenant
     days = days_of(tenant.pk, terms)
-    billed = billed_seconds_by_day(tenant.pk, contract.pk, terms.period.starts_on)
+    billed = Counter[date | None]()
+    for row in totals.rows:
+        billed[row.on] += row.billed_seconds
     return {
         "format": FORMAT,
         "kind": "invoice",
@@ -147,7 +150,7 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
                 "day": day.day.isoformat(),
                 "calls": day.calls,
                 "answered": day.answered,
-                "billed_seconds": billed.get(day.day, 0),
+                "billed_seconds": billed[day.day],
             }
             for day in days
         ],
@@ -155,7 +158,7 @@ def _document(contract: Contract, terms: Terms, bill: Bill) -> dict[str, Any]:
             "calls": sum(day.calls for day in days),
             "answered": sum(day.answered for day in days),
             "talk_seconds": sum(day.talk_ms for day in days) // 1000,
-            "billed_seconds": sum(billed.values()),
+            "billed_seconds": billed.total(),
         },
     }
 
@@ -173,8 +176,8 @@ def _seller(seller: Seller) -> dict[str, str]:
 
 def _buyer(tenant: Tenant) -> dict[str, str]:
     names = "code name_zh name_en tax_id address_zh address_en".split()
-    contact = tenant.contacts.filter(receives_invoices=True).order_by("pk").first()
-    return {name: getattr(tenant, name) for name in names} | {"contact": contact.name if contact else ""}
+    contacts = sorted((each for each in tenant.contacts.all() if each.receives_invoices), key=lambda each: each.pk)
+    return {name: getattr(tenant, name) for name in names} | {"contact": contacts[0].name if contacts else ""}
 
 
 def _previous(contract: Contract, period: Period) -> dict[str, Any] | None:

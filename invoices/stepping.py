@@ -11,12 +11,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from math import inf
 from time import perf_counter
 from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
-from django.db.models import Min
+from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
@@ -30,7 +31,23 @@ from usage.aggregation import count_month_of, is_stale
 from usage.freezing import freeze
 from usage.reporting import delivered
 
-TRIES = 5
+TRIES, AT_ONCE = 5, 10
+CLAIM = """
+WITH free AS MATERIALIZED (
+    SELECT s.id FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id
+    WHERE r.state = 'running' AND s.state IN ('planned', 'counted', 'drafted')
+    AND (r.id = %(run)s OR %(run)s::bigint IS NULL)
+    AND (s.claimed_until IS NULL OR s.claimed_until < clock_timestamp()) ORDER BY s.run_id, s.id LIMIT 8 * %(most)s
+), next AS MATERIALIZED (
+    SELECT s.id FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id
+    WHERE r.state = 'running' AND s.state IN ('planned', 'counted', 'drafted')
+    AND (r.id = %(run)s OR %(run)s::bigint IS NULL)
+    AND (s.claimed_until IS NULL OR s.claimed_until < clock_timestamp()) ORDER BY s.run_id, s.id
+    LIMIT (SELECT LEAST(%(most)s, 1 + count(*) / 8) FROM free) FOR UPDATE OF s SKIP LOCKED
+)
+UPDATE invoices_runstep AS s SET fence = fence + 1, claimed_until = clock_timestamp() + %(lease)s * interval '1 second'
+FROM next WHERE s.id = next.id RETURNING s.id, s.fence
+"""
 
 
 class LostClaim(Exception):
@@ -54,6 +71,11 @@ class Claim:
         for name, value in changes.items():
             setattr(self.step, name, value)
 
+    def goes_on(self) -> bool:
+        """Tell whether the claim still holds, and nobody stopped the run."""
+        held = RunStep.objects.filter(pk=self.step.pk, fence=self.fence, state__in=RunStep.OPEN)
+        return held.filter(run__state=CloseRun.RUNNING, claimed_until__isnull=False).exists()
+
     def note(self, stage: str, begun: float, **figures: Any) -> dict[str, Any]:
         """Add a stage's seconds and figures to the step's line in the report."""
         so_far: dict[str, Any] = self.step.figures
@@ -63,20 +85,24 @@ class Claim:
 
 def claim(now: datetime, run_id: int | None = None) -> Claim | None:
     """Take the next step that nobody works on, of one run or of any; None when there is none."""
+    return next(iter(claim_some(now, run_id, most=1)), None)
+
+
+def claim_some(now: datetime, run_id: int | None = None, *, most: int = AT_ONCE) -> list[Claim]:
+    """Take the next steps that nobody works on: few when few are left, so that every worker has some to the end.
+
+    What all of them need is read at once. Whatever is agreed from now on is noticed when the invoice is issued.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE invoices_runstep SET fence = fence + 1, claimed_until = clock_timestamp() + %s * interval '1 second' "
-            "WHERE id = (SELECT s.id FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id "
-            "WHERE r.state = 'running' AND s.state IN ('planned', 'counted', 'drafted') AND (r.id = %s OR %s IS NULL) "
-            "AND (s.claimed_until IS NULL OR s.claimed_until < clock_timestamp()) "
-            "ORDER BY s.run_id, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED) RETURNING id, fence",
-            [settings.ENVIRONMENT.close_lease_seconds, run_id, run_id],
-        )
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    step = RunStep.objects.select_related("run", "contract__tenant__seller").get(pk=found[0])
-    return Claim(step, found[1], now, period_containing(step.period_starts_on, step.contract.tenant.billing_day))
+        cursor.execute(CLAIM, {"lease": settings.ENVIRONMENT.close_lease_seconds, "run": run_id, "most": most})
+        fences = dict(cursor.fetchall())
+    steps = RunStep.objects.filter(pk__in=fences).select_related("run", "tenant__seller").order_by("pk")
+    claims = []
+    for step in steps.prefetch_related("tenant__contracts__versions", "tenant__contacts"):
+        step.contract = next(each for each in step.tenant.contracts.all() if each.pk == step.contract_id)
+        period = period_containing(step.period_starts_on, step.tenant.billing_day)
+        claims.append(Claim(step, fences[step.pk], now, period))
+    return claims
 
 
 def work(held: Claim) -> None:
@@ -84,11 +110,32 @@ def work(held: Claim) -> None:
 
     A fault of the database passes; any other fault parks the contract and is raised, for the log. The others go on.
     """
+    for _held, fault in work_through([held]):
+        if fault is not None:
+            raise fault
+
+
+def work_through(claims: list[Claim], *, seconds: float = inf) -> Iterator[tuple[Claim, Exception | None]]:
+    """Work on claimed steps one after the other; yield each with the fault that parked it, if the program had one.
+
+    After so many ``seconds`` none is begun any more; what is left is given back.
+    """
+    until = perf_counter() + seconds
+    with beating(claims):
+        for number, held in enumerate(claims):
+            if number == 0 or (perf_counter() < until and held.goes_on()):
+                yield held, _worked(held)
+            else:
+                _give_back(held)
+    for run_id in {held.step.run_id for held in claims}:
+        close_if_done(run_id, claims[0].now)
+
+
+def _worked(held: Claim) -> Exception | None:
     try:
-        with beating(held):
-            _advance(held)
+        _advance(held)
     except LostClaim:
-        return
+        return None
     except Refused as refusal:
         _give_up(held, refusal.message)
     except OperationalError as fault:
@@ -97,9 +144,10 @@ def work(held: Claim) -> None:
             _give_up(held, _("The database did not answer: %(fault)s") % {"fault": str(fault).strip()})
         else:
             _try_again(held)
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is handed on, and stops no other contract
         _give_up(held, _("A fault of the program: %(fault)s. See the log.") % {"fault": type(fault).__name__})
-        raise
+        return fault
+    return None
 
 
 def _advance(held: Claim) -> None:
@@ -131,7 +179,6 @@ def _drafted(held: Claim) -> bool:
         issued = Invoice.objects.get(contract=held.step.contract, period_starts_on=held.period.starts_on)
         with transaction.atomic(durable=True):
             held.move(state=RunStep.READY, invoice=issued, figures=figures, claimed_until=None)
-            close_if_done(held.step.run_id, held.now)
         return False
     return True
 
@@ -154,10 +201,9 @@ def _check(held: Claim) -> None:
             held.move(state=RunStep.PARKED, reason=reason, figures=figures, claimed_until=None)
         else:
             held.move(state=RunStep.READY, reason="", figures=figures, claimed_until=None)
-            # What blocked it, usage that no clause takes, was accepted with a reason.
-            Invoice.objects.filter(pk=invoice.pk, state=Invoice.DRAFT, blocked=True).update(blocked=False)
+            if invoice.blocked:  # by usage that no clause takes, which was accepted with a reason
+                Invoice.objects.filter(pk=invoice.pk, state=Invoice.DRAFT).update(blocked=False)
             freeze_if_ready(held.step, held.now)
-        close_if_done(held.step.run_id, held.now)
 
 
 def freeze_if_ready(step: RunStep, now: datetime) -> bool:
@@ -168,9 +214,11 @@ def freeze_if_ready(step: RunStep, now: datetime) -> bool:
     of_month = RunStep.objects.filter(
         run_id=step.run_id, tenant_id=step.tenant_id, period_starts_on=step.period_starts_on
     )
-    if of_month.exclude(state=RunStep.READY).exists():
+    waiting, drafted_at = of_month.aggregate(
+        waiting=Count("pk", filter=~Q(state=RunStep.READY)), first=Min("invoice__drafted_at")
+    ).values()
+    if waiting:
         return True
-    drafted_at = of_month.aggregate(first=Min("invoice__drafted_at"))["first"]
     if drafted_at is None or freeze(step.tenant_id, step.period_starts_on, drafted_at=drafted_at, now=now):
         return True
     of_month.update(state=RunStep.PLANNED, claimed_until=None, changed_at=now)
@@ -193,7 +241,6 @@ def _rehearse(held: Claim) -> None:
             figures=held.note("rehearsed", begun, **_figures(draft)),
             claimed_until=None,
         )
-        close_if_done(held.step.run_id, held.now)
 
 
 def _figures(draft: Draft) -> dict[str, Any]:
@@ -214,7 +261,11 @@ def _figures(draft: Draft) -> dict[str, Any]:
 def _give_up(held: Claim, reason: str) -> None:
     with contextlib.suppress(LostClaim), transaction.atomic(durable=True):
         held.move(state=RunStep.PARKED, reason=reason[:500], claimed_until=None)
-        close_if_done(held.step.run_id, held.now)
+
+
+def _give_back(held: Claim) -> None:
+    with contextlib.suppress(LostClaim):
+        held.move(claimed_until=None)
 
 
 def _try_again(held: Claim) -> None:
@@ -246,9 +297,10 @@ def accept(finding_id: int, *, reason: str, by: str, now: datetime) -> Finding:
 
 
 @contextlib.contextmanager
-def beating(held: Claim) -> Iterator[None]:
-    """Keep a claim alive while the block works, from a thread with a connection of its own."""
+def beating(claims: list[Claim]) -> Iterator[None]:
+    """Keep claims alive while the block works, from a thread with a connection of its own."""
     over = threading.Event()
+    held = [[claim.step.pk for claim in claims], [claim.fence for claim in claims]]
 
     def beat() -> None:
         lease = settings.ENVIRONMENT.close_lease_seconds
@@ -257,8 +309,8 @@ def beating(held: Claim) -> Iterator[None]:
                 with contextlib.suppress(OperationalError), connection.cursor() as cursor:
                     cursor.execute(
                         "UPDATE invoices_runstep SET claimed_until = clock_timestamp() + %s * interval '1 second' "
-                        "WHERE id = %s AND fence = %s AND claimed_until IS NOT NULL",
-                        [lease, held.step.pk, held.fence],
+                        "WHERE claimed_until IS NOT NULL AND (id, fence) IN (SELECT * FROM unnest(%s::int8[], %s::int8[]))",
+                        [lease, *held],
                     )
         finally:
             connection.close()

@@ -40,7 +40,11 @@ def start_due_closes() -> None:
 
 @shared_task
 def continue_closes() -> None:
-    """Wake workers if closes have steps that nobody works on; a message that waits too long is not needed any more."""
+    """Wake workers if closes have steps that nobody works on; a message that waits too long is not needed any more.
+
+    A run whose last worker died before it said so has ended all the same.
+    """
+    closing.close_finished(datetime.now(UTC))
     for _ in range(min(closing.waiting_steps(), WORKERS_WOKEN)):
         work_on_closes.apply_async(expires=WAKE_EXPIRES_SECONDS)
 
@@ -50,25 +54,24 @@ def work_on_closes(run_id: int | None = None) -> None:
     """Work on steps of closes for a while; leave the worker to other tasks in between."""
     began = monotonic()
     while monotonic() - began < SLICE_SECONDS:
-        if not work_on_one(run_id):
+        if not work_on_some(run_id):
             return
     work_on_closes.apply_async((run_id,), expires=WAKE_EXPIRES_SECONDS)
 
 
-def work_on_one(run_id: int | None = None) -> bool:
-    """Bring one step as far as it goes, and log what became of it; False when there is none to work on."""
-    held = stepping.claim(datetime.now(UTC), run_id)
-    if held is None:
-        return False
-    step = held.step
-    told = log.bind(step_id=step.pk, tenant_id=step.tenant_id, contract_id=step.contract_id, period=held.period.label)
-    try:
-        stepping.work(held)
-    except Exception:  # noqa: BLE001 - whatever it is, it is logged, and stops no other contract
-        told.exception("close step failed")  # it is parked; the others go on
-    else:
-        told.info("close step", state=step.state, reason=step.reason)
-    return True
+def work_on_some(run_id: int | None = None) -> int:
+    """Bring some steps as far as they go, and log what became of each; return how many there were to work on."""
+    claims = stepping.claim_some(datetime.now(UTC), run_id)
+    for held, fault in stepping.work_through(claims, seconds=SLICE_SECONDS):
+        step = held.step
+        told = log.bind(
+            step_id=step.pk, tenant_id=step.tenant_id, contract_id=step.contract_id, period=held.period.label
+        )
+        if fault is not None:
+            told.error("close step failed", exc_info=fault)  # it is parked; the others go on
+        else:
+            told.info("close step", state=step.state, reason=step.reason)
+    return len(claims)
 
 
 @shared_task

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max, Min, Q
+from django.db.models import Max, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -202,8 +202,12 @@ def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False, pointe
 
 
 def signed_versions(contract: Contract) -> list[ContractVersion]:
-    """List the signed versions of a contract in the order in which they come into force."""
-    return list(contract.versions.filter(signed_at__isnull=False).order_by("starts_on", "number"))
+    """List the signed versions of a contract in the order in which they come into force.
+
+    Versions that were fetched with the contract are not asked for again.
+    """
+    signed = [version for version in contract.versions.all() if version.signed_at]
+    return sorted(signed, key=lambda version: (version.starts_on, version.number))
 
 
 def next_number(contract: Contract) -> int:
@@ -243,10 +247,10 @@ def with_scope(contract: Contract, terms: Terms) -> Terms:
 
 def _beside(contract: Contract, period: Period) -> Iterator[Beside]:
     """List what the tenant's contracts for certain calls take from the one that takes the rest."""
-    scoped = Contract.objects.filter(tenant_id=contract.tenant_id).exclude(scope={}).exclude(pk=contract.pk)
-    first_on = Min("versions__starts_on", filter=Q(versions__signed_at__isnull=False))
-    for other in scoped.annotate(first_on=first_on).filter(first_on__lt=period.ends_on).order_by("pk"):
-        starts_on = max(other.first_on, period.starts_on)
+    for other in sorted(contract.tenant.contracts.all(), key=lambda each: each.pk):
+        if other.takes_rest or other.pk == contract.pk or not (signed := signed_versions(other)):
+            continue
+        starts_on = max(signed[0].starts_on, period.starts_on)
         ends_on = min(other.ends_on or date.max, period.ends_on)
         if starts_on < ends_on:
             yield Beside(read(Select, other.scope), starts_on, ends_on)

@@ -75,13 +75,11 @@ def send_notice(notice_id: int, now: datetime) -> str:
 
 def changes_in(contract: Contract, period: Period) -> list[dict[str, Any]]:
     """List the prices that changed inside a month, as the invoice tells them: from which day, which version, what."""
-    versions = contract.versions.filter(
-        signed_at__isnull=False, starts_on__gte=period.starts_on, starts_on__lt=period.ends_on
-    )
+    begun = [each for each in contract.versions.all() if each.signed_at and each.starts_on in period]
     return [
         {"from": version.starts_on.isoformat(), "version": str(version.number), "label": _labels(change["what"])}
         | change
-        for version in versions.order_by("starts_on")
+        for version in sorted(begun, key=lambda each: each.starts_on)
         for change in version.changes
     ]
 

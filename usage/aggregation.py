@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, OuterRef
 from psycopg.sql import SQL, Literal
 
 from billing.errors import Refused
@@ -72,8 +72,9 @@ def prepare_counting(cursor: Any) -> None:
 
     The planner cannot know that there are few, and would sort every call on disk.
     """
-    cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off")
-    cursor.execute("SET LOCAL statement_timeout = %s", [COUNTING_LIMIT])
+    cursor.execute(
+        f"SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL statement_timeout = '{COUNTING_LIMIT}'"
+    )
 
 
 def fill_totals(
@@ -225,7 +226,7 @@ def totals_of(
 
 def _terms_in_force(tenant: Tenant, month: Period) -> list[tuple[int, Terms]]:
     found = []
-    for contract in Contract.objects.filter(tenant=tenant).select_related("tenant").order_by("pk"):
+    for contract in sorted(tenant.contracts.all(), key=lambda each: each.pk):
         with contextlib.suppress(NotInForce):
             found.append((contract.pk, terms_for(contract, month)))
     return found
@@ -263,12 +264,6 @@ def days_of(tenant_id: int, terms: Terms) -> list[Day]:
             cursor.execute(statement.format(selectors.local_day(terms.zone), calls_of(tenant_id, terms, segment)))
             found += [Day(*row) for row in cursor.fetchall()]
     return found
-
-
-def billed_seconds_by_day(tenant_id: int, contract_id: int, period: date) -> dict[date, int]:
-    """Map each day to the seconds that duration clauses billed."""
-    found = UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period)
-    return dict(found.values_list("day").annotate(Sum("billed_seconds")))
 
 
 def _events(tenant_id: int, terms: Terms, *, known: bool) -> Iterator[Event]:

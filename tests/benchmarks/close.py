@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         import django
 
         django.setup()
-        counted = [count_both_ways(number, 900_000_000 + number) for number in (FULL_CALLS if options.full else (CALLS,))]
+        counted = [
+            count_both_ways(number, 900_000_000 + number) for number in (FULL_CALLS if options.full else (CALLS,))
+        ]
         closed = [close_shape(place, *shape) for shape in (FULL_SHAPES if options.full else SHAPES)]
         exponent = grown([(each["calls"], each["seconds"]) for each in closed if each["tenants"] == 1000])
         from django.db import connection
@@ -152,5 +154,3 @@ def _empty() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE usage_call")
-
-

@@ -14,7 +14,7 @@ from billing.periods import period_containing
 from invoices import closing, stepping
 from invoices.models import CloseRun, Finding, Invoice, Reopening, RunStep
 from invoices.reopening import CannotReopen, decide, request_reopening
-from invoices.tasks import work_on_one
+from invoices.tasks import work_on_some
 from tenants.contracts import sign
 from tenants.models import Contract, ContractVersion, Seller, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
@@ -72,7 +72,7 @@ def test_a_contract_that_cannot_be_rated_is_parked_and_the_others_go_on(
     real = stepping.compute_draft
     monkeypatch.setattr(stepping, "compute_draft", lambda c, p: 1 / 0 if c.pk == contract.pk else real(c, p))
     run = closing.start_close(seller, FIRST, by="li", now=NOW)
-    while work_on_one(run.pk):
+    while work_on_some(run.pk):
         pass
     states = dict(run.steps.values_list("contract__code", "state"))
     assert states == {"C-1": "parked", "C-south": "ready"}
@@ -81,7 +81,7 @@ def test_a_contract_that_cannot_be_rated_is_parked_and_the_others_go_on(
     assert run.state == "done"
     monkeypatch.undo()
     closing.resume(run.steps.get(contract=contract).pk, NOW)
-    assert work_on_one(run.pk)
+    assert work_on_some(run.pk)
     assert set(run.steps.values_list("state", flat=True)) == {"ready"}
 
 

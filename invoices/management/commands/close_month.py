@@ -22,7 +22,7 @@ from invoices.drafting import compute_draft
 from invoices.findings import sentence_of
 from invoices.models import CloseRun, RunStep
 from invoices.reporting import why_parked
-from invoices.tasks import continue_closes, work_on_one
+from invoices.tasks import continue_closes, work_on_some
 from tenants.models import Seller, Tenant
 from usage.aggregation import count_month_of
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Start or find the runs, work on them with a progress bar, and show what is parked."""
         if options["work"]:
-            while work_on_one(options["work"]):
+            while work_on_some(options["work"]):
                 pass
             return
         self.console = Console(highlight=False)
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             if workers == 0:
                 continue_closes()
             while True:
-                worked = workers > 0 and work_on_one(run.pk)
+                worked = workers > 0 and work_on_some(run.pk)
                 run.refresh_from_db()
                 progress = progress_of(run, datetime.now(UTC))
                 left = f"{progress.left.total_seconds():.0f} s left" if progress.left else ""
