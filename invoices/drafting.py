@@ -77,7 +77,7 @@ def compute_draft(contract: Contract, period: Period) -> Draft:
 def store_draft(draft: Draft, now: datetime) -> Invoice:
     """Store a draft in the place of an earlier one, within the caller's transaction. Raises AlreadyIssued."""
     contract, period, bill = draft.contract, draft.terms.period, draft.bill
-    tenant = Tenant.objects.select_for_update().select_related("seller").get(pk=contract.tenant_id)
+    tenant = Tenant.objects.select_for_update(of=("self",)).select_related("seller").get(pk=contract.tenant_id)
     invoice = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on).first()
     if invoice is not None and invoice.state == Invoice.ISSUED:
         raise AlreadyIssued(
@@ -87,7 +87,11 @@ def store_draft(draft: Draft, now: datetime) -> Invoice:
     if invoice is not None and invoice.state == Invoice.REQUESTED:
         withdraw_request(invoice)
         record(invoice, InvoiceEvent.LAPSED, by="", now=now)
-    invoice = invoice or Invoice(contract=contract, period_starts_on=period.starts_on)
+    if invoice is None:
+        invoice = Invoice(contract=contract, period_starts_on=period.starts_on)
+    else:
+        invoice.lines.all().delete()
+        invoice.settlements.all().delete()
     invoice.seller, invoice.tenant, invoice.period_ends_on = tenant.seller, tenant, period.ends_on
     invoice.currency, invoice.language = bill.currency, tenant.language
     invoice.net, invoice.tax, invoice.total = bill.net, bill.tax, bill.total
@@ -100,8 +104,7 @@ def store_draft(draft: Draft, now: datetime) -> Invoice:
 
 
 def store_lines(invoice: Invoice, bill: Bill) -> None:
-    """Store the lines of a bill as rows of its invoice or credit note, in the place of earlier ones."""
-    invoice.lines.all().delete()
+    """Store the lines of a bill as rows of its invoice or credit note."""
     Line.objects.bulk_create(
         Line(invoice=invoice, position=position, key=line.key, clause=line.code, amount=line.amount)
         for position, line in enumerate(bill.lines)

@@ -67,8 +67,7 @@ def last_settlement(contract_id: int, period: date) -> Settlement | None:
 
 
 def store_settlements(invoice: Invoice, found: list[Settled]) -> None:
-    """Keep with a draft what it settles, in the place of what it settled before, within the caller's transaction."""
-    invoice.settlements.all().delete()
+    """Keep with a draft what it settles, within the caller's transaction."""
     Settlement.objects.bulk_create(
         Settlement(
             invoice=invoice, contract_id=invoice.contract_id, period_starts_on=each.period_starts_on, follows=each.follows,

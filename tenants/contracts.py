@@ -183,6 +183,19 @@ def entered_since(contract: Contract, instant: datetime, *, before: date) -> boo
     )
 
 
+def entered_at_all(contract_id: int) -> tuple[bool, bool, bool]:
+    """Tell, in one question, whether a contract ever had subscriptions, levels and packages entered."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM tenants_subscriptionchange WHERE contract_id = %(id)s), "
+            "EXISTS (SELECT FROM tenants_measuredlevel WHERE contract_id = %(id)s), "
+            "EXISTS (SELECT FROM tenants_packagepurchase WHERE contract_id = %(id)s)",
+            {"id": contract_id},
+        )
+        subscriptions, levels, packages = cursor.fetchone()
+    return subscriptions, levels, packages
+
+
 def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False, pointer: str = "/ends_on") -> None:
     """Refuse a day in a month that is invoiced, for this contract or (``of_all``) for any of the tenant's.
 

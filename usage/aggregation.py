@@ -24,7 +24,7 @@ from billing.rating.counting import meters
 from billing.rating.levels import beside_entered, levels_of
 from billing.rating.terms import Beside, Terms
 from billing.rating.totals import Event, Row, Totals, Uncovered
-from tenants.contracts import NotInForce, terms_for
+from tenants.contracts import NotInForce, entered_at_all, terms_for
 from tenants.levels import measured_in
 from tenants.models import Contract, ContractVersion, Tenant
 from tenants.packages import balances_in
@@ -214,13 +214,15 @@ def totals_of(
                     on=total.day,
                 )
             )
+    subscriptions, levels, packages = entered_at_all(contract_id)
+    entered = measured_in(contract_id, terms.period) if levels else ()
     return Totals(
         rows=tuple(rows),
         uncovered=tuple(uncovered),
         events=tuple(_events(tenant_id, terms, known=known)),
-        subscriptions=held_in(contract_id, terms.period),
-        measurements=beside_entered(measured_in(contract_id, terms.period), levels_of(counts)),
-        balances=balances_in(contract_id, terms.period),
+        subscriptions=held_in(contract_id, terms.period) if subscriptions else (),
+        measurements=beside_entered(entered, levels_of(counts)),
+        balances=balances_in(contract_id, terms.period) if packages else (),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import psycopg
 from django.db import connection
+from django.db.models import Q
 
 from usage.correcting import apply_waiting_changes
 from usage.ingestion import lock_key
@@ -22,13 +23,13 @@ def freeze(tenant_id: int, period: date, *, drafted_at: datetime, now: datetime)
     exclusive lock waits for deliveries on their way: those before it are seen here, those after it find their calls late.
     """
     _lock(tenant_id, period)
-    month, _made = UsageMonth.objects.get_or_create(tenant_id=tenant_id, period=period)
-    if month.state == UsageMonth.FROZEN:
+    frozen = {"state": UsageMonth.FROZEN, "frozen_at": now}
+    counted_before = Q(counted_at=None) | Q(counted_at__lte=drafted_at)
+    month = UsageMonth.objects.filter(counted_before, tenant_id=tenant_id, period=period, stale_since=None)
+    if month.filter(state=UsageMonth.OPEN).update(**frozen):
         return True
-    if month.stale_since is not None or (month.counted_at is not None and month.counted_at > drafted_at):
-        return False
-    UsageMonth.objects.filter(tenant_id=tenant_id, period=period).update(state=UsageMonth.FROZEN, frozen_at=now)
-    return True
+    known, _made = UsageMonth.objects.get_or_create(tenant_id=tenant_id, period=period, defaults=frozen)
+    return known.state == UsageMonth.FROZEN
 
 
 def reopen(tenant_id: int, period: date, now: datetime) -> int:

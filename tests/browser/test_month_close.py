@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from invoices.models import CloseRun, Invoice, Reopening
-from invoices.tasks import work_on_one
+from invoices.tasks import work_on_some
 from tenants.models import Tenant
 from tests.conftest import issue_by_two
 from tests.verbs.test_closing import close
@@ -50,7 +50,7 @@ def test_a_month_is_closed_looked_at_and_goes_on(admin_page: Any, live_server: A
     admin_page.click("button:has-text('Stop')")
     admin_page.wait_for_selector("text=Stopped: no further contract begins")
     admin_page.click("button:has-text('Go on')")
-    while work_on_one(run.pk):
+    while work_on_some(run.pk):
         pass
     admin_page.wait_for_selector("text=Every contract that could be closed is.", timeout=10000)  # shown by itself
     shown = admin_page.inner_text("#close")
@@ -68,7 +68,7 @@ def test_a_month_is_closed_looked_at_and_goes_on(admin_page: Any, live_server: A
     admin_page.fill("input[name=reason]", "They were closed for the holidays.")
     admin_page.click("button:has-text('Accept')")
     admin_page.wait_for_selector("text=Accepted by li")
-    while work_on_one(run.pk):
+    while work_on_some(run.pk):
         pass
     admin_page.reload()
     admin_page.wait_for_selector("text=Frozen since")

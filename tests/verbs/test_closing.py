@@ -14,7 +14,7 @@ from billing.periods import period_containing
 from invoices import closing, stepping
 from invoices.models import CloseRun, Finding, Invoice, Reopening, RunStep
 from invoices.reopening import CannotReopen, decide, request_reopening
-from invoices.tasks import work_on_some
+from invoices.tasks import continue_closes, work_on_some
 from tenants.contracts import sign
 from tenants.models import Contract, ContractVersion, Seller, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
@@ -113,6 +113,41 @@ def test_eight_starts_at_once_make_one_run(seller: Any, contract: Any) -> None:
     assert found == [run.pk] * 8
     assert (run.state, run.steps.count(), Invoice.objects.count()) == ("done", 2, 2)
     assert set(run.steps.values_list("state", "fence")) == {("ready", 1)}, "each step was worked on once"
+
+
+def test_a_worker_takes_several_contracts_when_many_wait_and_leaves_some_to_others(seller: Any) -> None:
+    for number in range(17):
+        other_contract(seller, f"t{number}")
+    closing.start_close(seller, FIRST, by="li", now=NOW)
+    taken = [stepping.claim_some(NOW) for _ in range(4)]
+    assert [len(each) for each in taken] == [3, 2, 2, 2]
+    assert len({held.step.pk for claims in taken for held in claims}) == 9
+
+
+def test_a_close_stopped_under_a_worker_ends_the_contract_it_is_at_and_gives_the_others_back(seller: Any) -> None:
+    for number in range(8):
+        other_contract(seller, f"t{number}")
+    run = closing.start_close(seller, FIRST, by="li", now=NOW)
+    claims = stepping.claim_some(NOW)
+    for held, fault in stepping.work_through(claims):
+        assert (held.step.state, fault) == ("ready", None)
+        closing.stop(run.pk)
+    states = run.steps.filter(pk__in=[held.step.pk for held in claims]).order_by("pk")
+    assert list(states.values_list("state", "claimed_until")) == [("ready", None), ("planned", None)]
+    closing.go_on(run.pk)
+    for _ in stepping.work_through(stepping.claim_some(NOW), seconds=0):
+        pass
+    assert run.steps.filter(state="ready").count() == 2, "the time was over after the first"
+    assert not run.steps.filter(claimed_until__isnull=False).exists()
+
+
+def test_beat_ends_a_run_whose_last_worker_died_before_it_said_so(seller: Any, contract: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(stepping, "close_if_done", lambda run_id, now: False)
+    run = close(seller)
+    assert (run.state, run.steps.get().state) == ("running", "ready")
+    continue_closes()
+    run.refresh_from_db()
+    assert run.state == "done"
 
 
 def test_a_worker_that_was_taken_for_dead_changes_nothing(seller: Any, contract: Any, post: Any) -> None:
