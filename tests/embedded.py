@@ -22,6 +22,7 @@ def _start() -> None:
     atexit.register(lambda: (pair.remove(), folder.rmdir()))
     pair.start()
     os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = pair.database_url, pair.redis_url
+    os.environ["SUPERUSER_URL"] = pair.superuser_url  # for the tests that make roles
 
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
