@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils.translation import override
 
+from billing.periods import period_containing
 from invoices.approving import request_issue
+from invoices.drafting import draft_month
 from invoices.issuing import issue
+from invoices.ledger import post_document
 from invoices.models import Invoice
 from tenants.contracts import sign
 from tenants.keys import _cache, make_key
@@ -138,6 +143,27 @@ def post(key: str, source: Source) -> Callable[..., Any]:
         return json.loads(answer.content)
 
     return send
+
+
+@pytest.fixture
+def bill(contract: Contract, tenant: Tenant) -> Callable[..., Invoice]:
+    """Issue an invoice of a total, due in some days, for months going back from October 2026."""
+    sample = draft_month(contract, period_containing(date(2026, 10, 1)), NOW)
+    months = count(1)
+
+    def make(total: str, days: int = 15) -> Invoice:
+        month, amount = next(months), Decimal(total)
+        made = Invoice.objects.create(
+            seller=tenant.seller, tenant=tenant, contract=contract, state=Invoice.ISSUED, number=f"HD-{month}",
+            period_starts_on=date(2000 + month, 1, 1), period_ends_on=date(2000 + month, 2, 1), currency="CNY",
+            net=amount, tax=0, total=amount, language="en", terms=sample.terms, totals=sample.totals,
+            document=sample.document, drafted_at=NOW, issued_at=NOW, requested_by="wang", issued_by="li", due_on=NOW.date() + timedelta(days=days),
+        )  # fmt: skip
+        with transaction.atomic():
+            post_document(made, on=NOW.date())
+        return made
+
+    return make
 
 
 def call_of(number: int = 1, **changes: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What finance sees of documents and of the month's close: one file a page."""
+"""What finance sees of documents, of the month's close and of the money that comes in: one file a page."""
 
-from invoices.admin import closes, crediting, invoices, periods, steps
+from invoices.admin import banks, closes, crediting, invoices, payments, periods, steps, write_offs
 
-__all__ = ["closes", "crediting", "invoices", "periods", "steps"]
+__all__ = ["banks", "closes", "crediting", "invoices", "payments", "periods", "steps", "write_offs"]

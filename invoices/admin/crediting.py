@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -18,12 +18,11 @@ from django.utils.translation import gettext_lazy
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from billing.rating import Bill
+from invoices.admin.asking import amount_asked
 from invoices.admin.invoices import InvoiceAdmin, reader_language
 from invoices.crediting import decide, left_of_invoice, request_credit
 from invoices.models import CreditNote, CreditRequest, Invoice
 from invoices.tasks import deliver_due
-
-LARGEST = 20
 
 
 @admin.register(CreditNote)
@@ -133,15 +132,7 @@ def _amounts(request: HttpRequest, left: dict[str, Decimal]) -> dict[str, Decima
     """Read the amounts by line; None is everything. Raises Refused at an entry that is no amount."""
     if request.POST.get("what") != "some":
         return None
-    found = {}
-    for key in left:
-        text = request.POST.get(f"amount-{key}", "").strip().replace(",", "")
-        try:
-            found[key] = Decimal(text[:LARGEST] or 0)
-        except InvalidOperation:
-            raise Refused(
-                "no_amount", _("“%(text)s” is no amount; write one such as 12.50.") % {"text": text}
-            ) from None
+    found = {key: amount_asked(request, f"amount-{key}") for key in left}
     return {key: amount for key, amount in found.items() if amount}
 
 

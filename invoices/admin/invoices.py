@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +20,7 @@ from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
-from invoices.models import CreditNote, Delivery, Invoice
+from invoices.models import CreditNote, Delivery, Invoice, Receivable
 from invoices.preview_page import preview_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
@@ -31,13 +32,45 @@ def reader_language() -> str:
     return "zh" if (get_language() or "").startswith("zh") else "en"
 
 
+class PaymentStateFilter(admin.SimpleListFilter):
+    """What is owed still, and what is overdue."""
+
+    title = _("payment")
+    parameter_name = "payment"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Offer unpaid and overdue invoices, and those in the tenant's favour."""
+        offered = (Receivable.OPEN, Receivable.OVERDUE, Receivable.IN_FAVOUR)
+        return [(state, Receivable.STATES[state]) for state in offered]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        """Look them up among what is open."""
+        match self.value():
+            case Receivable.OPEN:
+                return queryset.filter(receivable__open__gt=0)
+            case Receivable.OVERDUE:
+                return queryset.filter(receivable__open__gt=0, receivable__due_on__lt=timezone.localdate())
+            case Receivable.IN_FAVOUR:
+                return queryset.filter(receivable__open__lt=0)
+        return queryset
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(ApprovalPages):
     """Drafts to review and issue, and what was issued."""
 
-    list_display: tuple[str, ...] = ("title", "tenant", "period", "amount", "state", "hindrance", "due_on")
-    list_filter: tuple[str, ...] = ("state", "blocked", "seller", "period_starts_on")
-    list_select_related = ("tenant", "contract", "seller")
+    list_display: tuple[str, ...] = (
+        "title",
+        "tenant",
+        "period",
+        "amount",
+        "state",
+        "payment_state",
+        "hindrance",
+        "due_on",
+    )
+    list_filter: tuple[Any, ...] = ("state", PaymentStateFilter, "blocked", "seller", "period_starts_on")
+    list_select_related: tuple[str, ...] = ("tenant", "contract", "seller", "receivable")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
     actions: tuple[str, ...] = ("choose_to_ask", "choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
@@ -51,6 +84,12 @@ class InvoiceAdmin(ApprovalPages):
     def hindrance(self, invoice: Invoice) -> str:
         """Say what keeps a draft from being issued, if anything does."""
         return gettext("uncovered calls") if invoice.blocked else ""
+
+    @admin.display(description=_("payment"))
+    def payment_state(self, invoice: Invoice) -> str:
+        """Say how far it is paid."""
+        receivable = getattr(invoice, "receivable", None)
+        return str(Receivable.STATES[receivable.state(timezone.localdate())]) if receivable else ""
 
     @admin.display(description=_("period"), ordering="period_starts_on")
     def period(self, invoice: Invoice) -> str:
@@ -105,6 +144,8 @@ class InvoiceAdmin(ApprovalPages):
             "figures": {name: f"{Decimal(bill[name]):,}" for name in ("net", "tax", "total")},
             "notes": CreditNote.objects.filter(credits=invoice).order_by("pk"),
             "credited": invoice.credits,
+            "receivable": getattr(invoice, "receivable", None),
+            "paid": self.payment_state(invoice),
             "uncovered": bill.get("uncovered", []),
             "events": invoice.events.order_by("pk"),
             "deliveries": invoice.deliveries.order_by("pk"),

@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
                             ("receivable", "receivable"),
                             ("revenue", "revenue"),
                             ("tax", "tax"),
-                            ("bank", "bank"),
+                            ("bank", "cash at bank"),
                             ("bad_debt", "bad debt"),
                         ],
                         max_length=10,
@@ -273,7 +273,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("payer", models.CharField(blank=True, max_length=200, verbose_name="payer")),
-                ("note", models.CharField(blank=True, max_length=300, verbose_name="note")),
+                ("note", models.CharField(blank=True, max_length=300, verbose_name="own remark")),
                 ("by", models.CharField(max_length=150, verbose_name="recorded by")),
                 ("at", models.DateTimeField(verbose_name="recorded")),
                 (
@@ -377,7 +377,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("currency", models.CharField(max_length=3, verbose_name="currency")),
-                ("due_on", models.DateField(verbose_name="due")),
+                ("due_on", models.DateField(verbose_name="due on")),
                 ("owed", models.DecimalField(decimal_places=3, max_digits=18, verbose_name="owed")),
                 ("settled", models.DecimalField(decimal_places=3, default=0, max_digits=18, verbose_name="settled")),
                 (
@@ -391,7 +391,7 @@ class Migration(migrations.Migration):
                         expression=django.db.models.expressions.CombinedExpression(
                             models.F("owed"), "-", models.F("settled")
                         ),
-                        output_field=models.DecimalField(decimal_places=3, max_digits=18, verbose_name="open"),
+                        output_field=models.DecimalField(decimal_places=3, max_digits=18, verbose_name="open amount"),
                     ),
                 ),
                 (

@@ -81,7 +81,7 @@ class LedgerSide(models.Model):
 
     RECEIVABLE, REVENUE, TAX, BANK, BAD_DEBT = "receivable", "revenue", "tax", "bank", "bad_debt"
     ACCOUNTS = [
-        (RECEIVABLE, _("receivable")), (REVENUE, _("revenue")), (TAX, _("tax")), (BANK, _("bank")),
+        (RECEIVABLE, _("receivable")), (REVENUE, _("revenue")), (TAX, _("tax")), (BANK, _("cash at bank")),
         (BAD_DEBT, _("bad debt")),
     ]  # fmt: skip
 
@@ -127,13 +127,13 @@ class Receivable(models.Model):
     )
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="receivables", verbose_name=_("tenant"))
     currency = models.CharField(_("currency"), max_length=3)
-    due_on = models.DateField(_("due"))
+    due_on = models.DateField(_("due on"))
     owed = models.DecimalField(_("owed"), max_digits=18, decimal_places=3)
     settled = models.DecimalField(_("settled"), max_digits=18, decimal_places=3, default=0)
     written_off = models.DecimalField(_("written off"), max_digits=18, decimal_places=3, default=0)
     open = models.GeneratedField(
         expression=models.F("owed") - models.F("settled"),
-        output_field=models.DecimalField(_("open"), max_digits=18, decimal_places=3),
+        output_field=models.DecimalField(_("open amount"), max_digits=18, decimal_places=3),
         db_persist=True,
     )
 

@@ -76,7 +76,7 @@ class Payment(models.Model):
         _("reference"), max_length=100, blank=True, help_text=_("The bank's serial number; each counts once.")
     )
     payer = models.CharField(_("payer"), max_length=200, blank=True)
-    note = models.CharField(_("note"), max_length=300, blank=True)
+    note = models.CharField(_("own remark"), max_length=300, blank=True)
     by = models.CharField(_("recorded by"), max_length=150)
     at = models.DateTimeField(_("recorded"))
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 import pytest
@@ -30,29 +28,6 @@ from tests.conftest import NOW, call_of, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TODAY = date(2026, 11, 23)
-
-
-@pytest.fixture
-def bill(contract: Any, tenant: Tenant) -> Callable[..., Invoice]:
-    """Issue an invoice of a total, due in some days, for months going back from October 2026."""
-    sample = draft_month(contract, period_containing(date(2026, 10, 1)), NOW)
-    months = count(1)
-
-    def make(total: str, days: int = 15) -> Invoice:
-        month, amount = next(months), Decimal(total)
-        made = Invoice.objects.create(
-            seller=tenant.seller, tenant=tenant, contract=contract, state=Invoice.ISSUED, number=f"HD-{month}",
-            period_starts_on=date(2000 + month, 1, 1), period_ends_on=date(2000 + month, 2, 1), currency="CNY",
-            net=amount, tax=0, total=amount, language="en", terms=sample.terms, totals=sample.totals,
-            document=sample.document, drafted_at=NOW, issued_at=NOW, requested_by="wang", issued_by="li", due_on=TODAY + timedelta(days=days),
-        )  # fmt: skip
-        from invoices.ledger import post_document
-
-        with transaction.atomic():
-            post_document(made, on=TODAY)
-        return made
-
-    return make
 
 
 def state_of(invoice: Invoice) -> str:
