@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
     "create partitions ahead": {"task": "usage.tasks.create_partitions_ahead", "schedule": 3600.0},
     "forget kept answers": {"task": "usage.tasks.forget_kept_answers", "schedule": 3600.0},
     "watch silent sources": {"task": "usage.tasks.watch_silence", "schedule": 60.0},
+    "let settled months go": {"task": "invoices.tasks.let_settled_months_go", "schedule": 3600.0},
     "apply retention": {"task": "usage.tasks.apply_retention", "schedule": 3600.0},
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},

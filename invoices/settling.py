@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
+from billing.periods import period_containing
 from billing.rating import Bill, Totals, difference, rate
 from billing.rating.difference import Difference
 from billing.rating.terms import Terms
 from invoices.models import Invoice, Settlement
-from tenants.models import Contract
+from tenants.models import Contract, ContractVersion, Tenant
 from usage.recounting import Late, late_months, late_of, totals_as_known
+from usage.removing import kept_for_late_calls, let_go
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,31 @@ def _settled(contract: Contract, period: date) -> Iterator[Settled]:
         # Keys stay unique on the invoice that carries the lines along.
         lines = tuple(line._replace(key=f"{found.period}/{line.key}") for line in found.lines)
         yield Settled(period, last, terms, totals, bill, replace(found, lines=lines), late, uncovered)
+
+
+def let_settled_months_go(now: datetime) -> list[tuple[int, date]]:
+    """Release months that are kept only for late calls, and whose late calls are settled; return tenant and first day.
+
+    Settled means that no contract's next invoice has anything to settle. Asked only when a month's time has come, not when the invoice is issued: it may still be voided, and the calls be needed to settle again.
+    """
+    gone = []
+    for tenant_id, period in kept_for_late_calls(now):
+        known = late_of(tenant_id, period)  # before the look: what comes meanwhile keeps the month
+        if _nothing_waits(tenant_id, period) and let_go(tenant_id, period, known):
+            gone.append((tenant_id, period))
+    return gone
+
+
+def _nothing_waits(tenant_id: int, period: date) -> bool:
+    """Tell whether each contract that was in force in a month has its invoice, and nothing to settle beyond."""
+    ends_on = period_containing(period, Tenant.objects.get(pk=tenant_id).billing_day).ends_on
+    signed = ContractVersion.objects.filter(signed_at__isnull=False, starts_on__lt=ends_on)
+    contracts = Contract.objects.filter(tenant_id=tenant_id, pk__in=signed.values("contract_id"))
+    for contract in contracts.exclude(ends_on__lte=period).select_related("tenant"):
+        issued = Invoice.objects.filter(contract=contract, period_starts_on=period, state=Invoice.ISSUED)
+        if not issued.exists() or any(_settled(contract, period)):
+            return False
+    return True
 
 
 def last_settlement(contract_id: int, period: date) -> Settlement | None:

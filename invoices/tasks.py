@@ -18,6 +18,7 @@ from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
 from invoices.models import Delivery
+from invoices.settling import let_settled_months_go as release_settled_months
 from tenants.models import Contract
 
 DELIVERIES_A_TICK = 500
@@ -81,6 +82,13 @@ def check_books() -> None:
         log.error(
             "books are broken", invariant=each.invariant, holds=each.sentence, rows=[str(row) for row in each.rows]
         )
+
+
+@shared_task
+def let_settled_months_go() -> None:
+    """Release months that retention keeps only for late calls, once those are settled."""
+    for tenant_id, period in release_settled_months(datetime.now(UTC)):
+        log.info("late calls are settled", tenant_id=tenant_id, period=period.isoformat())
 
 
 @shared_task

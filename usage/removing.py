@@ -21,6 +21,7 @@ from billing.periods import add_months, midnight, period_containing
 from usage.ingestion import lock_key
 from usage.models import CallVersion, Quarantined, Removal, RetentionPolicy, SourceMonth, UsageMonth
 from usage.partitions import PARTITIONS_LOCK, forget_partitions
+from usage.recounting import Late, late_of
 from usage.retention import PREFIX, attached_months
 
 AT_ONCE = 10_000
@@ -129,6 +130,24 @@ def months_to_drop(now: datetime) -> list[date]:
         gone = policy is not None and (tenant_id, period) in settled and calls_are_over(policy, period, now)
         over[month] = over.get(month, True) and gone
     return [month for month in attached_months() if over.get(month)]
+
+
+def kept_for_late_calls(now: datetime) -> list[tuple[int, date]]:
+    """List the tenants' months that are over and stay only because something came late for them."""
+    policies = {policy.tenant_id: policy for policy in RetentionPolicy.objects.select_related("tenant")}
+    late = UsageMonth.objects.filter(state=UsageMonth.FROZEN, late_since__isnull=False, tenant_id__in=policies)
+    found = late.order_by("tenant_id", "period").values_list("tenant_id", "period")
+    return [(tenant_id, period) for tenant_id, period in found if calls_are_over(policies[tenant_id], period, now)]
+
+
+def let_go(tenant_id: int, period: date, settled: Late) -> bool:
+    """Note that all that came late for a month is settled; False, with nothing done, when more came than that."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = %s", [WAIT_FOR_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, period)])
+        if late_of(tenant_id, period) != settled:
+            return False
+        return bool(UsageMonth.objects.filter(tenant_id=tenant_id, period=period).update(late_since=None))
 
 
 def _ends_on(policy: RetentionPolicy, period: date) -> date:

@@ -17,13 +17,16 @@ from billing.rating import Bill
 from invoices.drafting import draft_month
 from invoices.issuing import CannotIssue
 from invoices.models import Invoice, Settlement
+from invoices.settling import let_settled_months_go
 from tenants.contracts import sign
 from tenants.models import Contract, ContractVersion, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.correcting import correct_call, void_call
 from usage.formats import native
 from usage.ingestion import Reporter, ingest_batch
-from usage.models import Source
+from usage.models import RetentionPolicy, Source, UsageMonth
+from usage.recounting import late_months, late_of
+from usage.removing import let_go, removals_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MONTHS = [period_containing(date(2026, month, 1)) for month in (7, 8, 9, 10)]
@@ -143,6 +146,50 @@ def test_a_late_call_keeps_its_tier_and_its_month(seller: Any) -> None:
         ("2026-07/calls", "0.07", "2026-07"),
     ]
     assert side.invoice(SEPTEMBER, 2).net == 0, "settled once"
+
+
+def test_a_month_is_kept_until_its_late_calls_are_settled_and_then_removed(seller: Any) -> None:
+    side, later = Side(seller), NOW + timedelta(days=400)
+    side.tenant.accept_days_back = 60
+    side.tenant.save()
+    RetentionPolicy.objects.create(tenant=side.tenant, calls_months=6)
+    side.send(call(1, JULY, 60))
+    side.invoice(JULY, 0)
+    side.send(call(2, JULY, 60))
+    assert let_settled_months_go(later) == [], "the late call is not on any invoice yet"
+    draft = draft_month(side.contract, AUGUST, NOW + timedelta(minutes=1))
+    assert let_settled_months_go(later) == [], "a draft is no invoice"
+    issue(draft.pk, by="li", now=NOW + timedelta(minutes=1))
+    assert let_settled_months_go(NOW) == [], "its time has not come"
+    assert [each.what for each in removals_due(later)] == []
+    assert let_settled_months_go(later) == [(side.tenant.pk, JULY.starts_on)]
+    assert [(each.period, each.what) for each in removals_due(later)] == [(JULY.starts_on, "calls")]
+
+
+def test_a_late_call_that_comes_while_a_month_is_let_go_keeps_it(seller: Any) -> None:
+    side, later = Side(seller), NOW + timedelta(days=400)
+    RetentionPolicy.objects.create(tenant=side.tenant, calls_months=6)
+    side.send(call(1, JULY, 60))
+    side.invoice(JULY, 0)
+    side.send(call(2, JULY, 60))
+    side.invoice(AUGUST, 1)
+    known = late_of(side.tenant.pk, JULY.starts_on)
+    side.send(call(3, JULY, 60))
+    assert not let_go(side.tenant.pk, JULY.starts_on, known)
+    assert let_settled_months_go(later) == []
+    side.invoice(SEPTEMBER, 2)
+    assert late_months(side.tenant.pk, OCTOBER.starts_on) == [JULY.starts_on]
+
+
+def test_late_calls_of_a_month_without_an_invoice_keep_it(seller: Any) -> None:
+    side, later = Side(seller), NOW + timedelta(days=400)
+    side.tenant.accept_days_back = 60
+    side.tenant.save()
+    RetentionPolicy.objects.create(tenant=side.tenant, calls_months=6)
+    side.send(call(1, JULY, 60))
+    UsageMonth.objects.update(state="frozen")
+    side.send(call(2, JULY, 60))
+    assert let_settled_months_go(later) == []
 
 
 def test_two_drafts_that_settle_the_same_calls_are_not_both_issued(seller: Any) -> None:
