@@ -159,7 +159,7 @@ def test_a_month_is_kept_until_its_late_calls_are_settled_and_then_removed(selle
     assert let_settled_months_go(later) == [], "the late call is not on any invoice yet"
     draft = draft_month(side.contract, AUGUST, NOW + timedelta(minutes=1))
     assert let_settled_months_go(later) == [], "a draft is no invoice"
-    issue(draft.pk, by="li", now=NOW + timedelta(minutes=1))
+    issue_by_two(draft.pk, NOW + timedelta(minutes=1))
     assert let_settled_months_go(NOW) == [], "its time has not come"
     assert [each.what for each in removals_due(later)] == []
     assert let_settled_months_go(later) == [(side.tenant.pk, JULY.starts_on)]
