@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import formataddr, make_msgid
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.errors import Refused
-from billing.mail import send_once
+from billing.mail import send_once, with_inline_styles
 from billing.periods import Period, midnight
 from tenants.models import Contract, ContractVersion, PriceNotice
 from tenants.repricing import PriceChange
@@ -85,46 +86,49 @@ def changes_in(contract: Contract, period: Period) -> list[dict[str, Any]]:
 
 
 def _message(notice_id: int) -> EmailMessage:
-    """Write the notice in the tenant's language, as plain text."""
+    """Write the notice in the tenant's language, as text and in HTML."""
     notice = PriceNotice.objects.select_related("version__contract__tenant__seller").get(pk=notice_id)
-    version = notice.version
-    tenant = version.contract.tenant
-    seller = tenant.seller
-    with override("zh-hans" if tenant.language == "zh" else "en"):
-        told = {
-            "seller": seller.sender_name or str(seller),
-            "tenant": str(tenant),
-            "contract": version.contract.code,
-            "day": _day(version.starts_on),
-            "number": version.number,
-        }
-        lines = [_line(change, tenant.language) for change in version.changes if change["raised"]]
-        subject = _("Contract %(contract)s: prices change on %(day)s") % told
-        body = "\n".join(
-            [
-                _("To %(tenant)s") % told,
-                "",
-                _("Version %(number)s of contract %(contract)s takes effect on %(day)s. These prices rise:") % told,
-                "",
-                *lines,
-                "",
-                _("Invoices from that day on name the change. Please reply to this mail with any question."),
-                "",
-                str(told["seller"]),
-            ]
-        )
-        return EmailMessage(
-            subject=subject,
-            body=body,
-            from_email=formataddr((str(told["seller"]), seller.email)),
+    seller = notice.version.contract.tenant.seller
+    with override("zh-hans" if notice.version.contract.tenant.language == "zh" else "en"):
+        told = _told(notice.version)
+        message = EmailMultiAlternatives(
+            subject=" ".join(told["subject"].split()),
+            body=render_to_string("tenants/notice.txt", told),
+            from_email=formataddr((told["seller"], seller.email)),
             to=[notice.recipient],
             headers={"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"},
         )
+        message.attach_alternative(with_inline_styles(render_to_string("tenants/notice.html", told)), "text/html")
+        return message
 
 
-def _line(change: dict[str, Any], language: str) -> str:
-    name, label = change["name"][language], _labels(change["what"])[language]
-    return f"- {name} ({label}): {change['before'] or '–'} → {change['after'] or '–'}"
+def _told(version: ContractVersion) -> dict[str, Any]:
+    """Gather what the notice says, in the language that is active; only the prices that rise."""
+    tenant = version.contract.tenant
+    language = tenant.language
+    told: dict[str, Any] = {
+        "seller": tenant.seller.sender_name or str(tenant.seller),
+        "tenant": str(tenant),
+        "contract": version.contract.code,
+        "name": getattr(version.contract, f"name_{language}"),
+        "day": date_format(version.starts_on, "DATE_FORMAT"),
+        "number": version.number,
+        "html_language": "zh-Hans" if language == "zh" else "en",
+        "email": tenant.seller.email,
+        "phone": tenant.seller.phone,
+    }
+    told["subject"] = _("Contract %(contract)s: prices change on %(day)s") % told
+    told["prices"] = [
+        {
+            "name": change["name"][language],
+            "what": _labels(change["what"])[language],
+            "before": change["before"] or "–",
+            "after": change["after"] or "–",
+        }
+        for change in version.changes
+        if change["raised"]
+    ]
+    return told
 
 
 def _labels(what: str) -> dict[str, str]:
@@ -136,7 +140,3 @@ def _labels(what: str) -> dict[str, str]:
             own = {"new": _("new charge"), "removed": _("no longer agreed"), "discount": _("discount")}
             labels[language] = str(own.get(step) or LABELS.get(step, step))
     return labels
-
-
-def _day(day: date) -> str:
-    return date_format(day, "DATE_FORMAT")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 
-import css_inline
 from django.template.loader import render_to_string
 
+from billing.mail import with_inline_styles
 from invoices import wording
 from invoices.rendering.charts import chart_of
 from invoices.rendering.document import Document
@@ -32,11 +31,6 @@ class Mail:
     inline_images: dict[str, bytes] = field(default_factory=dict)
 
 
-@cache
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(keep_style_tags=False, load_remote_stylesheets=False)
-
-
 def render_mail(document: Document, *, link: str, language: Language | None = None) -> Mail:
     """Write the mail for a stored document; ``link`` is the absolute address of the hosted page."""
     face = face_of(document, language)
@@ -57,7 +51,7 @@ def render_mail(document: Document, *, link: str, language: Language | None = No
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
     }
     html = render_to_string("invoices/mail.html", context)
-    return Mail(subject, _text(context), _inliner().inline(html))
+    return Mail(subject, _text(context), with_inline_styles(html))
 
 
 def _text(context: dict[str, object]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from email import message_from_bytes
 from email.header import decode_header, make_header
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -28,6 +30,12 @@ DUE = midnight(NOTICE, "Asia/Shanghai")
 DEARER = {"version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": [TALK | {"price": "0.18"}]}
 CHEAPER = DEARER | {"clauses": [TALK | {"price": "0.10"}]}
 ACT: dict[str, Any] = {"by": "li", "reason": "new year", "now": NOW}
+
+
+def parts_of(mail: Message) -> tuple[str, str]:
+    """Give the text and the HTML of a mail."""
+    text, html = (part.get_payload(decode=True).decode() for part in mail.walk() if not part.is_multipart())
+    return text, html
 
 
 @pytest.fixture
@@ -86,9 +94,20 @@ def test_the_tenant_is_told_by_mail_on_the_day_of_notice_once(smtp: Server, noti
     assert mail["Message-ID"] == notice.message_id
     assert mail["To"] == "finance@north.example"
     assert str(make_header(decode_header(mail["Subject"]))) == "Contract C-1: prices change on Jan. 1, 2027"
-    text = mail.get_payload(decode=True).decode()
+    assert mail.get_content_type() == "multipart/alternative"
+    text, html = parts_of(mail)
     assert "Version 2 of contract C-1 takes effect on Jan. 1, 2027" in text
     assert "- Talk time (price): 0.15 (≤ 2), 0.1 → 0.18" in text
+    assert "Northern Express" in text
+    for said in (
+        "Version 2 of contract C-1 takes effect on Jan. 1, 2027",
+        "0.15 (≤ 2), 0.1",
+        "0.18",
+        "Northern Express",
+    ):
+        assert said in html
+    assert "<style" not in html
+    assert 'style="' in html
 
 
 def test_a_chinese_tenant_is_told_in_chinese(smtp: Server, contract: Contract) -> None:
@@ -98,7 +117,19 @@ def test_a_chinese_tenant_is_told_in_chinese(smtp: Server, contract: Contract) -
     assert send_notice(PriceNotice.objects.get().pk, DUE) == "sent"
     mail = message_from_bytes(smtp.accepted[0])
     assert str(make_header(decode_header(mail["Subject"]))) == "合同 C-1：价格将于 2027年1月1日 调整"
-    assert "- 通话 (单价): 0.15 (≤ 2), 0.1 → 0.18" in mail.get_payload(decode=True).decode()
+    text, html = parts_of(mail)
+    assert "- 通话 (单价): 0.15 (≤ 2), 0.1 → 0.18" in text
+    shown = re.sub("<[^>]*>", "", html)
+    assert set(re.findall("[A-Za-z]{3,}", shown)) <= {"billing", "huadan", "example"}, "no English but the address"
+
+
+def test_what_a_contract_names_cannot_write_into_the_mail(smtp: Server, contract: Contract) -> None:
+    named = TALK | {"name": {"zh": "通话", "en": "<b>Talk</b> & more"}, "price": "0.18"}
+    amend(contract, DEARER | {"clauses": [named]}, starts_on=START, notice_on=NOTICE, **ACT)
+    assert send_notice(PriceNotice.objects.get().pk, DUE) == "sent"
+    text, html = parts_of(message_from_bytes(smtp.accepted[0]))
+    assert "<b>Talk</b> & more" in text
+    assert "&lt;b&gt;Talk&lt;/b&gt; &amp; more" in html
 
 
 def test_what_the_mail_server_says_is_kept(smtp: Server, notice: PriceNotice) -> None:
