@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -23,6 +22,7 @@ from unfold.decorators import action as list_button
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from billing.exporting import table_response
+from billing.money import decimals_of
 from billing.periods import add_months
 from invoices import closing
 from invoices.admin.invoices import reader_language
@@ -204,13 +204,11 @@ class CloseRunAdmin(CloseAdmin):
 
 def _shown(row: TenantRow) -> list[str]:
     """Write a row's figures in the order of the page's columns."""
-    change = "–" if row.change is None else f"{row.change:+} %"
+    places = decimals_of(row.currency) if row.currency else 2
+    money = ["–" if amount is None else f"{amount:,.{places}f}" for amount in (row.amount, row.last_amount)]
+    change = "–" if row.change is None else f"{row.change:+} %" if row.change else "0 %"
     counts = (row.counted, row.declared, row.late, row.received, row.duplicates, row.rejected, row.rated, row.drafted)
-    return [_figure(row.amount), _figure(row.last_amount), change, *map(_figure, counts)]
-
-
-def _figure(value: Decimal | int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+    return [*money, change, *("–" if count is None else f"{count:,}" for count in counts)]
 
 
 class StartForm(forms.Form):

@@ -128,6 +128,7 @@ class FindingAdmin(CloseAdmin):
     list_filter = ("severity", "code", ("accepted_at", admin.EmptyFieldListFilter), "step__purpose")
     list_select_related = ("step__contract__tenant", "step__invoice")
     search_fields = ("step__contract__code",)
+    ordering = ("-pk",)
     exclude = ("facts",)
     action_form = ReasonForm
     actions = ("accept",)
