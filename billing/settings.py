@@ -160,7 +160,8 @@ CELERY_BEAT_SCHEDULE = {
     "apply retention": {"task": "usage.tasks.apply_retention", "schedule": 3600.0},
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
-    "check books": {"task": "invoices.tasks.check_books", "schedule": crontab(hour="19", minute="30")},
+    "check books": {"task": "invoices.tasks.check_books_tonight", "schedule": crontab(hour="19", minute="30")},
+    "tell of broken books": {"task": "invoices.tasks.tell_of_books", "schedule": 60.0},
     "continue closes": {"task": "invoices.tasks.continue_closes", "schedule": ENVIRONMENT.close_every_seconds},
     "send due price notices": {"task": "tenants.tasks.send_due_notices", "schedule": 300.0},
 }

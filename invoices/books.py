@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop as _
 
 from billing.errors import Refused
 from billing.periods import period_containing
@@ -24,22 +26,23 @@ ROWS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """An invariant that does not hold: its id, what should hold, and the first rows that break it."""
+class Answer:
+    """What asking for an invariant gave: its id, what should hold, and the first rows that break it, if any."""
 
     invariant: str
     sentence: str
+    columns: list[str]
     rows: list[tuple[Any, ...]]
 
 
 QUESTIONS: tuple[tuple[str, str, str], ...] = (
-    ("I1", "each delivery has as many calls as were accepted with it", """
+    ("I1", _("each delivery has as many calls as were accepted with it"), """
         SELECT b.tenant_id, b.id, b.accepted, count(c.call_id) FROM usage_batch AS b
         LEFT JOIN usage_call AS c ON c.tenant_id = b.tenant_id AND c.batch_id = b.id
         WHERE NOT EXISTS (SELECT FROM usage_removal AS r WHERE r.tenant_id = b.tenant_id)
         AND b.received_at >= (SELECT min(period) FROM usage_sourcemonth)
         GROUP BY b.tenant_id, b.id, b.accepted HAVING count(c.call_id) <> b.accepted"""),
-    ("I2", "each contract in force in a frozen month has its invoice", """
+    ("I2", _("each contract in force in a frozen month has its invoice"), """
         SELECT m.tenant_id, m.period, c.code FROM usage_usagemonth AS m
         JOIN tenants_contract AS c ON c.tenant_id = m.tenant_id AND (c.ends_on IS NULL OR c.ends_on > m.period)
         WHERE m.state = 'frozen' AND EXISTS (SELECT FROM tenants_contractversion AS v
@@ -47,19 +50,19 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         AND NOT EXISTS (SELECT FROM invoices_invoice AS i
             WHERE i.contract_id = c.id AND i.period_starts_on = m.period AND i.kind = 'invoice')
         AND EXISTS (SELECT FROM invoices_invoice AS i WHERE i.tenant_id = m.tenant_id AND i.period_starts_on = m.period)"""),
-    ("I3", "the lines of a document add up to its net, and net and tax to its total", """
+    ("I3", _("the lines of a document add up to its net, and net and tax to its total"), """
         SELECT i.id, i.number, i.net, i.tax, i.total, sum(l.amount) FROM invoices_invoice AS i
         LEFT JOIN invoices_line AS l ON l.invoice_id = i.id GROUP BY i.id
         HAVING COALESCE(sum(l.amount), 0) <> CASE WHEN (i.document #>> '{bill,inclusive}')::bool THEN i.total ELSE i.net END
         OR i.net + i.tax <> i.total OR (i.document #>> '{bill,total}')::numeric <> i.total"""),
-    ("I5", "as many documents are issued as numbers were taken from each series", """
+    ("I5", _("as many documents are issued as numbers were taken from each series"), """
         SELECT s.seller_id, s.kind, s.year, s.next_number - 1, count(i.id) FROM invoices_numberseries AS s
         LEFT JOIN invoices_invoice AS i ON i.seller_id = s.seller_id AND i.kind = s.kind AND i.number IS NOT NULL
             AND left(i.document ->> 'issued_on', 4)::int = s.year
         GROUP BY s.id HAVING count(i.id) <> s.next_number - 1"""),
-    ("I6", "each stored PDF is the one that was stored", """
+    ("I6", _("each stored PDF is the one that was stored"), """
         SELECT id, invoice_id, sha256 FROM invoices_storedfile WHERE encode(sha256(content), 'hex') <> sha256"""),
-    ("I8", "nothing due lies undone", """
+    ("I8", _("nothing due lies undone"), """
         SELECT 'delivery', id::text, due_at FROM invoices_delivery
         WHERE state = 'queued' AND due_at < %(now)s::timestamptz - interval '5 minutes'
         UNION ALL SELECT 'step of a close', s.id::text, s.claimed_until FROM invoices_runstep AS s
@@ -68,7 +71,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         AND COALESCE(s.claimed_until, s.changed_at) < %(now)s::timestamptz - interval '10 minutes'
         UNION ALL SELECT 'month to count', tenant_id || ' ' || period, stale_since FROM usage_usagemonth
         WHERE stale_since < %(now)s::timestamptz - interval '15 minutes'"""),
-    ("I9", "a tenant's balance is its invoices less credit notes, payments and what was written off", """
+    ("I9", _("a tenant's balance is its invoices less credit notes, payments and what was written off"), """
         SELECT COALESCE(l.tenant_id, d.tenant_id), COALESCE(l.currency, d.currency), l.balance, d.balance FROM (
             SELECT e.tenant_id, e.currency, sum(s.amount) AS balance FROM invoices_ledgerside AS s
             JOIN invoices_ledgerentry AS e ON e.id = s.entry_id WHERE s.account = 'receivable' GROUP BY 1, 2) AS l
@@ -81,10 +84,10 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
             JOIN invoices_ledgerside AS s ON s.entry_id = e.id WHERE e.kind = 'released' AND s.account = 'bad_debt'
         ) AS moved GROUP BY 1, 2) AS d ON (d.tenant_id, d.currency) = (l.tenant_id, l.currency)
         WHERE COALESCE(l.balance, 0) <> COALESCE(d.balance, 0)"""),
-    ("I9", "each ledger entry adds up to zero", """
+    ("I9", _("each ledger entry adds up to zero"), """
         SELECT e.id, e.kind, sum(s.amount) FROM invoices_ledgerentry AS e LEFT JOIN invoices_ledgerside AS s ON s.entry_id = e.id
         GROUP BY e.id HAVING COALESCE(sum(s.amount), 1) <> 0"""),
-    ("I9", "what is open of an invoice and left of a payment is what the ledger says", """
+    ("I9", _("what is open of an invoice and left of a payment is what the ledger says"), """
         SELECT 'invoice', COALESCE(r.invoice_id, s.invoice_id)::text, r.open, s.open FROM invoices_receivable AS r
         FULL JOIN (SELECT invoice_id, sum(amount) AS open FROM invoices_ledgerside WHERE invoice_id IS NOT NULL GROUP BY 1)
             AS s ON s.invoice_id = r.invoice_id WHERE r.open IS DISTINCT FROM s.open
@@ -92,7 +95,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         LEFT JOIN invoices_ledgerentry AS e ON e.payment_id = p.id
         LEFT JOIN invoices_ledgerside AS s ON s.entry_id = e.id AND s.account = 'receivable' AND s.invoice_id IS NULL
         GROUP BY p.id HAVING p.rest <> -COALESCE(sum(s.amount), 0)"""),
-    ("I11", "what belongs to something belongs to its tenant", """
+    ("I11", _("what belongs to something belongs to its tenant"), """
         SELECT 'invoice', i.id::text FROM invoices_invoice AS i
         JOIN tenants_contract AS c ON c.id = i.contract_id WHERE c.tenant_id <> i.tenant_id
         UNION ALL SELECT 'step of a close', s.id::text FROM invoices_runstep AS s
@@ -101,23 +104,37 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         JOIN invoices_invoice AS i ON i.id = s.invoice_id WHERE i.contract_id <> s.contract_id
         UNION ALL SELECT 'delivery of calls', b.id::text FROM usage_batch AS b
         JOIN usage_source AS s ON s.id = b.source_id WHERE s.tenant_id <> b.tenant_id"""),
-    ("I13", "each delivery's outcomes add up to what was received", """
+    ("I13", _("each delivery's outcomes add up to what was received"), """
         SELECT tenant_id, id, received FROM usage_batch
         WHERE received <> accepted + duplicates + conflicts + rejected"""),
 )  # fmt: skip
 
 
-def broken(now: datetime) -> Iterator[Broken]:
+def broken(now: datetime) -> Iterator[Answer]:
     """Ask every question; yield those whose answer is not empty, with the first rows of it."""
+    return (each for each in answers(now) if each.rows)
+
+
+def answers(now: datetime) -> Iterator[Answer]:
+    """Ask one question after the other, ``count_of_questions`` in all; the answer has no rows where all is well."""
     for name, sentence, question in QUESTIONS:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '15min'")
             cursor.execute(question, {"now": now})
-            if rows := cursor.fetchmany(ROWS_SHOWN):
-                yield Broken(name, sentence, rows)
-    for name, sentence, look in LOOKS:
-        if rows := list(look())[:ROWS_SHOWN]:
-            yield Broken(name, sentence, rows)
+            answer = Answer(
+                name,
+                sentence,
+                [each.name.replace("?column?", "what") for each in cursor.description],
+                cursor.fetchmany(ROWS_SHOWN),
+            )
+        yield answer
+    for name, sentence, columns, look in LOOKS:
+        yield Answer(name, sentence, columns.split(), list(islice(look(), ROWS_SHOWN)))
+
+
+def count_of_questions() -> int:
+    """Count the questions."""
+    return len(QUESTIONS) + len(LOOKS)
 
 
 def _recounted() -> Iterator[tuple[Any, ...]]:
@@ -150,7 +167,7 @@ def _rated_again() -> Iterator[tuple[Any, ...]]:
             yield invoice.pk, invoice.number, str(kept.total), str(again.total)
 
 
-LOOKS: tuple[tuple[str, str, Callable[[], Iterator[tuple[Any, ...]]]], ...] = (
-    ("I1", "a second count of the calls gives the same totals", _recounted),
-    ("I4", "rating again gives the same bill, line for line", _rated_again),
+LOOKS: tuple[tuple[str, str, str, Callable[[], Iterator[tuple[Any, ...]]]], ...] = (
+    ("I1", _("a second count of the calls gives the same totals"), "tenant_id period contract differing", _recounted),
+    ("I4", _("rating again gives the same bill, line for line"), "invoice number kept again", _rated_again),
 )

@@ -12,18 +12,19 @@ from django.utils import timezone
 from billing.errors import Refused
 from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
-from invoices import books, closing, stepping
+from invoices import auditing, closing, stepping
 from invoices.approving import note_refusal
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
-from invoices.models import Delivery
+from invoices.models import BooksMail, Delivery
 from invoices.settling import let_settled_months_go as release_settled_months
 from tenants.models import Contract
 
 DELIVERIES_A_TICK = 500
 WORKERS_WOKEN, WAKE_EXPIRES_SECONDS, SLICE_SECONDS = 8, 10, 20
 REHEARSAL_HOUR = 3
+BOOKS_SECONDS = 7200
 log = structlog.get_logger(__name__)
 
 
@@ -76,12 +77,34 @@ def work_on_some(run_id: int | None = None) -> int:
 
 
 @shared_task
+def check_books_tonight() -> None:
+    """Ask for the nightly check of the books."""
+    auditing.request_check(by=closing.SCHEDULE, now=datetime.now(UTC))
+    check_books.delay()
+
+
+@shared_task(time_limit=BOOKS_SECONDS, soft_time_limit=BOOKS_SECONDS - 60)
 def check_books() -> None:
-    """Check the invariants of the books; each that does not hold is an error in the log, for the alarm."""
-    for each in books.broken(datetime.now(UTC)):
-        log.error(
-            "books are broken", invariant=each.invariant, holds=each.sentence, rows=[str(row) for row in each.rows]
-        )
+    """Do the check of the books that waits; each invariant that does not hold is an error in the log, and a mail."""
+    now = datetime.now(UTC)
+    check = auditing.waiting_check(now)
+    if check is None or not auditing.run_check(check, now):
+        return
+    check.refresh_from_db()
+    for each in check.broken:
+        log.error("books are broken", invariant=each["invariant"], holds=each["sentence"], rows=each["rows"])
+    tell_of_books()
+
+
+@shared_task
+def tell_of_books() -> None:
+    """Take up a check that was asked for, and send the mails about the books that are due."""
+    now = datetime.now(UTC)
+    if auditing.waiting_check(now):
+        check_books.delay()
+    give_up_interrupted(BooksMail, now)
+    for mail_id in due_mails(BooksMail, now, DELIVERIES_A_TICK):
+        log.info("mail about the books", mail_id=mail_id, state=auditing.tell(mail_id, datetime.now(UTC)))
 
 
 @shared_task

@@ -1,5 +1,6 @@
 """What tenants owe: documents, how they travel, their numbers, the closing of months, and the money that comes in."""
 
+from invoices.models.auditing import BooksCheck, BooksMail
 from invoices.models.closing import CloseRun, Finding, Reopening, RunStep
 from invoices.models.crediting import CreditNote, CreditRequest
 from invoices.models.documents import (
@@ -19,6 +20,8 @@ __all__ = [
     "BankFile",
     "BankFormat",
     "BankLine",
+    "BooksCheck",
+    "BooksMail",
     "CloseRun",
     "CreditNote",
     "CreditRequest",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ from django.core.management import call_command
 from django.db import connection
 from structlog.testing import capture_logs
 
-from invoices.books import broken
+from invoices import auditing, tasks
+from invoices.books import answers, broken
 from invoices.issuing import stored_pdf
-from invoices.models import Delivery
+from invoices.models import BooksCheck, Delivery
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of, issue_by_two
 from tests.verbs.test_closing import close
@@ -73,10 +76,44 @@ def test_a_row_changed_behind_our_back_is_named(books: Any, invariant: str, stat
     assert f"{invariant} does not hold" in capsys.readouterr().out
 
 
-def test_the_nightly_check_raises_an_alarm(books: Any) -> None:
-    from invoices.tasks import check_books
-
+def test_the_nightly_check_raises_an_alarm_and_tells_by_mail(books: Any, smtp: Any, settings: Any) -> None:
+    settings.LANGUAGE_CODE = "zh-hans"
     tamper("UPDATE invoices_line SET amount = amount + 1")
+    auditing.request_check(by="schedule", now=datetime.now(UTC))
     with capture_logs() as logs:
-        check_books()
+        tasks.check_books()
     assert {each["invariant"] for each in logs if each["event"] == "books are broken"} == {"I3"}
+    alarm = auditing.open_alarm()
+    assert alarm is not None
+    (found,) = alarm.broken
+    assert found["columns"][:2] == ["id", "number"]
+    assert found["rows"][0][1] == books.number
+    mail = message_from_bytes(smtp.accepted[0], policy=default)
+    assert mail["To"] == "billing@huadan.example"
+    assert "账目检查" in mail["Subject"]
+    assert f"/admin/invoices/bookscheck/{alarm.pk}/change/" in mail.get_content()
+    tasks.tell_of_books()
+    assert len(smtp.accepted) == 1, "told once"
+
+    tamper("UPDATE invoices_line SET amount = amount - 1")
+    auditing.request_check(by="schedule", now=datetime.now(UTC))
+    tasks.check_books()
+    assert auditing.open_alarm() is None, "a check that finds nothing ends it"
+
+
+def test_there_is_one_check_at_a_time_and_one_worker_does_it(books: Any) -> None:
+    now = datetime.now(UTC)
+    check = auditing.request_check(by="li", now=now)
+    assert auditing.request_check(by="wang", now=now).pk == check.pk
+    assert auditing.run_check(check, now)
+    assert not auditing.run_check(check, now)
+    check.refresh_from_db()
+    assert (check.answered, check.questions, check.broken) == (check.questions, len(list(answers(now))), [])
+
+
+def test_a_check_whose_worker_died_is_taken_up_again(books: Any) -> None:
+    now = datetime.now(UTC)
+    check = auditing.request_check(by="li", now=now)
+    BooksCheck.objects.update(began_at=now)
+    assert auditing.waiting_check(now + timedelta(minutes=5)) is None
+    assert auditing.waiting_check(now + timedelta(hours=3)) == check
