@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 
 from tenants.api.agreements import CONTRACT, TALK, VERSION
 from tenants.api.parties import TENANT
+from tenants.contracts import freeze_contract
 from tenants.keys import make_key
 from tenants.models import ApiKey, Contract, ContractEvent, Movement, Seller, SubscriptionChange, Tenant
 
@@ -199,6 +201,39 @@ def test_a_faulty_draft_is_kept_with_its_findings_and_not_signed(set_up: str) ->
     }  # fmt: skip
     answer = ask(set_up, "post", "contracts/HT-1/versions/2/sign", {"reason": "r"})
     assert (answer.status_code, answer.json()["code"]) == (409, "unknown_clause")
+
+
+GAP = TALK | {"price": {"kind": "graduated", "tiers": [{"price": "0.1"}, {"up_to": "99", "price": "0.2"}, {"price": "0.3"}]}}  # fmt: skip
+
+
+def test_tiers_with_a_gap_are_not_drafted_and_contracts_for_the_same_calls_not_signed(set_up: str) -> None:
+    agreement = VERSION["agreement"] | {"clauses": [GAP]}
+    answer = ask(set_up, "put", "contracts/HT-1/versions/2", VERSION | {"agreement": agreement})
+    assert (answer.status_code, answer.json()["pointer"]) == (400, "/agreement/clauses/0/price/tiers/0/up_to")
+    assert "only the last tier is open" in answer.json()["detail"]
+    ask(set_up, "put", "contracts/HT-2", CONTRACT | {"scope": {}})
+    ask(set_up, "put", "contracts/HT-2/versions/1", VERSION)
+    answer = ask(set_up, "post", "contracts/HT-2/versions/1/sign", {"reason": "r"})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["pointer"]) == (409, "contracts_overlap", "/scope")
+    assert "HT-1" in problem["detail"]
+
+
+def test_nothing_is_entered_into_an_invoiced_month(set_up: str) -> None:
+    ask(set_up, "put", "contracts/HT-1/versions/2", FULL | {"starts_on": "2026-10-31"})
+    freeze_contract(Contract.objects.get().pk, date(2026, 11, 1))
+    for method, to, body, pointer in [
+        ("post", "versions/2/sign", {"reason": "r"}, "/starts_on"),
+        ("post", "end", {"ends_on": "2026-10-31", "reason": "r"}, "/ends_on"),
+        ("put", "subscriptions/x", {"item": "seats", "change": "1", "on": "2026-10-31", "reason": "r"}, "/on"),
+        ("put", "packages/x", {"package": "pack", "on": "2026-10-31", "reason": "r"}, "/on"),
+        ("put", "measurements/x",
+         {"measure": "availability", "level": "1", "month": "2026-10-31", "reason": "r"}, "/month"),
+    ]:  # fmt: skip
+        answer = ask(set_up, method, f"contracts/HT-1/{to}", body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"], problem["pointer"]) == (409, "month_invoiced", pointer), to
+        assert "choose 2026-11-01 or later" in problem["detail"]
 
 
 def test_another_sellers_things_are_not_there(set_up: str) -> None:
