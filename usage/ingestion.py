@@ -27,6 +27,7 @@ from usage.storing import (
     Candidate,
     Delivery,
     copy_lines,
+    is_known,
     look_at_months,
     store_at_once,
     store_few,
@@ -99,7 +100,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Prepared:
-    """A delivery that is read, judged and written out, ready to be stored under the locks."""
+    """A delivery that is read and judged, ready to be stored under the locks; ``lines`` of COPY if they were written."""
 
     reporter: Reporter
     source: Source
@@ -205,15 +206,22 @@ def prepare(
     *,
     whole: bool = False,
 ) -> Prepared:
-    """Do all that needs no lock: judge the records, have their partitions made, write the lines out."""
+    """Do all that needs no lock: judge the records, have their partitions made, write out what is new."""
     outcome = Outcome(uuids.uuid7(), decoded)
     candidates = _sift(reporter, decoded, now, outcome)
     months = sorted({candidate.period for candidate in candidates})
     prepared = Prepared(reporter, source, format_name, now, outcome, candidates, months, whole, [])
     ensure_partitions(months)
-    if not prepared.few:
+    if not prepared.few and not _seems_repeated(prepared):
         prepared.lines = copy_lines(prepared.delivery(frozenset()), candidates)
     return prepared
+
+
+def _seems_repeated(prepared: Prepared) -> bool:
+    """Guess whether a large delivery was here before, by its first record: then hardly a line of it will be stored."""
+    _connect()
+    with connection.wrap_database_errors:
+        return is_known(psycopg.Cursor(connection.connection), prepared.delivery(frozenset()), prepared.candidates[0])
 
 
 def _sift(reporter: Reporter, decoded: Sequence[Decoded], now: datetime, outcome: Outcome) -> list[Candidate]:
@@ -269,7 +277,7 @@ def store(prepared: Prepared) -> None:
         if prepared.few:
             known = store_few(cursor, delivery, prepared.candidates, months.with_calls)
         else:
-            lines = copy_lines(delivery, prepared.candidates) if months.frozen else prepared.lines
+            lines = [] if months.frozen else prepared.lines
             known = store_many(cursor, delivery, prepared.candidates, lines, months.with_calls)
         if known:
             _judge_known(cursor, prepared, known)

@@ -285,16 +285,29 @@ def store_many(
 ) -> dict[tuple[str, str], bytes]:
     """Store many records by COPY, straight into their partition; return the content hashes of those there before.
 
-    The caller's lock on the source lets nobody add one of them between the look and the COPY; the unique key would
-    refuse the whole delivery if somebody did.
+    ``lines`` are the candidates', or none where they are still to be written. The caller's lock on the source lets
+    nobody add one of them between the look and the COPY; the unique key would refuse the whole delivery if somebody did.
     """
     known = find_known(cursor, delivery, candidates, with_calls)
-    if known:
+    if not lines:
+        lines = copy_lines(delivery, [candidate for candidate in candidates if candidate.key not in known])
+    elif known:
         lines = [line for line, candidate in zip(lines, candidates, strict=True) if candidate.key not in known]
     if lines:
         with cursor.copy(_COPY) as copy:
             copy.write(b"\n".join(lines))
     return known
+
+
+def is_known(cursor: Any, delivery: Delivery, candidate: Candidate) -> bool:
+    """Tell whether a record's id is known in its own month, without any lock; planned anew, for want of take_locks."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM usage_call WHERE tenant_id = %s AND source_id = %s AND call_id = %s AND leg = %s "
+        "AND period = %s)",
+        [delivery.tenant_id, delivery.source_id, *candidate.key, candidate.period],
+        prepare=False,
+    )
+    return bool(cursor.fetchone()[0])
 
 
 def find_known(

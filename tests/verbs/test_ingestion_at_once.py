@@ -13,7 +13,7 @@ from django.db import connection, connections
 
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of
-from usage import ingestion
+from usage import ingestion, storing
 from usage.formats import native
 from usage.ingestion import Outcome, Reporter, ingest_batch
 from usage.models import Batch, Call, Quarantined, Source, UsageMonth
@@ -110,3 +110,24 @@ def test_a_quiet_connection_is_believed_and_a_closed_one_made_anew(
     connection.close_if_unusable_or_obsolete()
     assert take(call_of(3)).count("accepted") == 1
     assert connection.connection is not own
+
+
+def test_a_large_delivery_that_was_here_before_writes_no_line_again(
+    take: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    inner = storing.copy_lines
+
+    def noting(delivery: Any, candidates: list[Any]) -> list[bytes]:
+        written.append(len(candidates))
+        return inner(delivery, candidates)
+
+    monkeypatch.setattr(storing, "copy_lines", noting)
+    monkeypatch.setattr(ingestion, "copy_lines", noting)
+    known, new = [call_of(n) for n in range(40)], [call_of(n) for n in range(40, 60)]
+    assert take(*known).count("accepted") == 40
+    assert take(*known).count("duplicate") == 40
+    assert take(*known[20:], *new).counts == {"accepted": 20, "duplicate": 20, "conflict": 0, "rejected": 0}
+    assert take(*new, call_of(60), *known).counts == {"accepted": 1, "duplicate": 60, "conflict": 0, "rejected": 0}
+    assert written == [40, 0, 20, 1]
+    assert Call.objects.count() == 61

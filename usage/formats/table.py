@@ -9,6 +9,7 @@ import csv
 import functools
 import io
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -55,9 +56,7 @@ def read_rows(body: bytes) -> list[tuple[list[str], str]]:
             rows = []
         if len(rows) == len(plain):  # a row a line: no cell holds a line break
             return [
-                ([cell.strip() for cell in row], line)
-                for row, line in zip(rows, plain, strict=True)
-                if row and line.strip()
+                (list(map(str.strip, row)), line) for row, line in zip(rows, plain, strict=True) if row and line.strip()
             ]
     return _read_slowly(text)
 
@@ -129,21 +128,24 @@ def _decode_row(header: list[str], head: str, row: list[str], line: str) -> Deco
 def _fields_of(header: list[str], row: list[str]) -> dict[str, Any]:
     if len(row) != len(header):
         raise Unfit("wrong_columns", f"The row has {len(row)} cells, the header {len(header)}.")
-    fields: dict[str, Any] = {name: cell for name, cell in zip(header, row, strict=True) if cell}
-    for name, group, inner in _columns_within(tuple(header)):
+    fields: dict[str, Any] = dict(compress(zip(header, row, strict=True), row))
+    within, whole = _columns(tuple(header))
+    for name, group, inner in within:
         if name in fields:
             fields.setdefault(group, {})[inner] = fields.pop(name)
     if modules := fields.get("modules"):
         fields["modules"] = [code.strip() for code in modules.split(",") if code.strip()]
-    for name in WHOLE & fields.keys():
-        fields[name] = whole_number(fields[name], name)
+    for name in whole:
+        if name in fields:
+            fields[name] = whole_number(fields[name], name)
     return fields
 
 
 @functools.lru_cache(maxsize=64)
-def _columns_within(header: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """List the columns of what has names: counters.asr_seconds, counters, asr_seconds."""
-    return [(name, *name.split(".", 1)) for name in header if "." in name]  # type: ignore[misc]
+def _columns(header: tuple[str, ...]) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """List the columns of what has names (counters.asr_seconds, counters, asr_seconds), and those of whole numbers."""
+    within = [(name, *name.split(".", 1)) for name in header if "." in name]
+    return within, [name for name in header if name in WHOLE]  # type: ignore[return-value]
 
 
 def whole_number(text: str, name: str) -> int:
