@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from billing.periods import period_containing
 from billing.rating import Bill, Totals, difference, rate
-from billing.rating.difference import Difference
+from billing.rating.difference import Difference, merged
 from billing.rating.terms import Terms
 from invoices.models import Invoice, Settlement
 from tenants.models import Contract, ContractVersion, Tenant
@@ -55,6 +55,9 @@ def _settled(contract: Contract, period: date) -> Iterator[Settled]:
     bill = rate(terms, totals)
     earlier = Bill.from_json(last.bill if last else invoice.document["bill"])
     found = difference(earlier, bill)
+    policies = terms.segments[-1].agreement.policies
+    if policies.late_limit is not None and abs(found.net) < policies.late_limit:
+        found = merged(found)
     uncovered = sum(each.calls for each in bill.uncovered) - sum(each.calls for each in earlier.uncovered)
     if found.lines or found.taxes or uncovered > 0:
         # Keys stay unique on the invoice that carries the lines along.

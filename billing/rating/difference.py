@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -12,7 +12,10 @@ from billing.errors import Refused
 from billing.rating.bill import Bill, Line, Step, TaxRow
 from billing.rating.exact import exact
 from billing.rating.form import document_of, read
+from billing.rating.terms import Name
 from billing.rating.totals import FORM
+
+LATE = Name(zh="迟到与更正的话单（合并）", en="Late and corrected calls, together")
 
 
 class NotComparable(Refused):
@@ -77,6 +80,38 @@ def difference(earlier: Bill, later: Bill) -> Difference:
     )
 
 
+def merged(found: Difference) -> Difference:
+    """Put a difference into one line for each tax rate, of the same amount and tax; for one that is not worth more.
+
+    The lines keep the month they come from, so that a later difference of that month goes on from here.
+    """
+    by_rate: dict[Decimal, list[Line]] = {}
+    for line in found.lines:
+        by_rate.setdefault(line.tax_rate, []).append(line)
+    lines = (_one_of(by_rate[rate]) for rate in sorted(by_rate, reverse=True))
+    return replace(found, lines=tuple(line for line in lines if line.amount))
+
+
+def _one_of(lines: list[Line]) -> Line:
+    """Add up lines of one tax rate: what they were rated again at, less what was billed."""
+    first = lines[0]
+    amount = sum((line.amount for line in lines), Decimal(0))
+    again, billed = (sum((line.steps[index].value or Fraction(0) for line in lines), Fraction(0)) for index in (0, 1))
+    return Line(
+        key=f"late.{first.tax_rate}", kind="usage", code="late", name=LATE, reference="", version=first.version,
+        period=first.period, amount=amount, tax_rate=first.tax_rate, steps=_less_billed(again, billed, amount),
+        unrounded=sum((line.unrounded for line in lines), Fraction(0)),
+    )  # fmt: skip
+
+
+def _less_billed(again: Fraction, billed: Fraction, amount: Decimal) -> tuple[Step, ...]:
+    return (
+        Step("start", again, "rated_again"),
+        Step("subtract", billed, "already_billed"),
+        Step("round", Fraction(-int(amount.as_tuple().exponent)), "half-up"),
+    )
+
+
 def _changes(before: Line | None, after: Line | None) -> list[Line]:
     if before is None or after is None or before.tax_rate == after.tax_rate:
         line = _change(before, after)
@@ -93,14 +128,9 @@ def _change(before: Line | None, after: Line | None) -> Line | None:
     if model is None or old == new:
         return None
     amount = new[0] - old[0]
-    steps = (
-        Step("start", exact(new[0]), "rated_again"),
-        Step("subtract", exact(old[0]), "already_billed"),
-        Step("round", Fraction(-int(amount.as_tuple().exponent)), "half-up"),
-    )
     return model._replace(
         amount=amount,
-        steps=steps,
+        steps=_less_billed(exact(new[0]), exact(old[0]), amount),
         quantity_used=_less(new[1], old[1]),
         quantity_billed=_less(new[2], old[2]),
         unrounded=(after.unrounded if after else 0) - (before.unrounded if before else Fraction(0)),

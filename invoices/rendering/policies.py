@@ -94,10 +94,10 @@ SENTENCES: dict[str, dict[object, tuple[str, str]]] = {
             ),
         ),
         "roll_into_current": (
-            "账期结束后才收到的迟到话单，金额低于 {limit} 时并入当期，否则按其所属账期的重算差额计入以后的账单。",
+            "账期结束后才收到的迟到话单，按其所属账期的重算差额计入以后的账单；差额低于 {limit} 时每个税率合并为一行。",
             (
-                "Calls that arrive after their period was closed count in the current one below {limit}, otherwise they are "
-                "settled as the difference of two computations of their own period."
+                "Calls that arrive after their period was closed are settled on a later bill, as the difference of two "
+                "computations of their own period; below {limit} in one line for each tax rate."
             ),
         ),
     },

@@ -23,6 +23,7 @@ from tenants.models import Contract, ContractVersion, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.correcting import correct_call, void_call
 from usage.formats import native
+from usage.freezing import freeze
 from usage.ingestion import Reporter, ingest_batch
 from usage.models import RetentionPolicy, Source, UsageMonth
 from usage.recounting import late_months, late_of
@@ -44,11 +45,17 @@ NUMBER = itertools.count(1)
 class Side:
     """A tenant with one contract, to which things happen."""
 
-    def __init__(self, seller: Any) -> None:
+    def __init__(self, seller: Any, **policies: Any) -> None:
         code = f"t{next(NUMBER)}"
         self.tenant = Tenant.objects.create(seller=seller, code=code, name_zh="甲", name_en="A", zone="Asia/Shanghai")
         self.contract = Contract.objects.create(tenant=self.tenant, code=code, name_zh="合同", name_en="Contract")
-        document = {"version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": [TIERS, CALLS]}
+        document = {
+            "version": 1,
+            "currency": "CNY",
+            "tax": {"rate": "0.06"},
+            "clauses": [TIERS, CALLS],
+            "policies": policies,
+        }
         version = ContractVersion.objects.create(
             contract=self.contract, number=1, starts_on=date(2026, 1, 1), agreement=document
         )
@@ -71,6 +78,14 @@ class Side:
 
     def void(self, call_id: str) -> None:
         void_call(self.tenant.pk, self.source.pk, call_id, reason="a test", by="li", now=NOW)
+
+    def close(self, month: Any, minutes: int) -> Invoice:
+        """Draft a month and freeze it, as a close does."""
+        now = NOW + timedelta(minutes=minutes)
+        draft = draft_month(self.contract, month, now)
+        with transaction.atomic():
+            assert freeze(self.tenant.pk, month.starts_on, drafted_at=now, now=now)
+        return draft
 
     def invoice(self, month: Any, minutes: int) -> Invoice:
         now = NOW + timedelta(minutes=minutes)
@@ -95,16 +110,20 @@ def owed(side: Side, month: Any) -> tuple[Decimal, Decimal]:
     return net, total
 
 
-def clean(seller: Any, records: dict[int, dict[str, Any]]) -> list[tuple[Decimal, Decimal]]:
-    side = Side(seller)
+def clean(seller: Any, records: dict[int, dict[str, Any]], **policies: Any) -> list[tuple[Decimal, Decimal]]:
+    side = Side(seller, **policies)
     side.send(*records.values())
     invoices = [side.invoice(month, minutes) for minutes, month in enumerate(MONTHS)]
     return [(each.net, each.total) for each in invoices]
 
 
+ROLLED = {"late_calls": "roll_into_current", "late_limit": "0.50"}
+
+
+@pytest.mark.parametrize("policies", [{}, ROLLED], ids=["difference", "roll_into_current"])
 @pytest.mark.parametrize("seed", range(6))
-def test_invoices_and_differences_make_one_clean_bill(seller: Any, seed: int) -> None:
-    chance, side = random.Random(seed), Side(seller)
+def test_invoices_and_differences_make_one_clean_bill(seller: Any, seed: int, policies: dict[str, Any]) -> None:
+    chance, side = random.Random(seed), Side(seller, **policies)
     records = {n: call(n, chance.choice([JULY, AUGUST]), chance.choice([20, 61, 200])) for n in range(1, 9)}
     side.send(*records.values())
     numbers = itertools.count(100)
@@ -127,11 +146,13 @@ def test_invoices_and_differences_make_one_clean_bill(seller: Any, seed: int) ->
                 side.correct(records[known])
 
     for minutes, month in enumerate([JULY, AUGUST, SEPTEMBER]):
-        disturb()  # before the invoice of the month, after that of the one before
-        side.invoice(month, minutes)
+        disturb()  # before the month is closed, in grace; after the one before is issued
+        draft = side.close(month, minutes)
+        disturb()  # frozen, and not issued yet
+        issue_by_two(draft.pk, NOW + timedelta(minutes=minutes, seconds=1))
     disturb()
     side.invoice(OCTOBER, 9)
-    assert [owed(side, month) for month in MONTHS] == clean(seller, records)
+    assert [owed(side, month) for month in MONTHS] == clean(seller, records, **policies)
     assert Settlement.objects.filter(contract=side.contract).exists()
 
 
@@ -190,6 +211,25 @@ def test_late_calls_of_a_month_without_an_invoice_keep_it(seller: Any) -> None:
     UsageMonth.objects.update(state="frozen", stale_since=None)
     side.send(call(2, JULY, 60))
     assert let_settled_months_go(later) == []
+
+
+@pytest.mark.parametrize(
+    ("late", "keys"),
+    [(1, ["2026-07/late.0.13", "2026-07/late.0.06"]), (4, ["2026-07/talk.tier-2", "2026-07/calls"])],
+    ids=["below the limit", "not below it"],
+)
+def test_below_the_limit_late_calls_are_one_line_a_tax_rate(seller: Any, late: int, keys: list[str]) -> None:
+    side = Side(seller, **ROLLED)
+    side.send(*(call(n, JULY, 60) for n in range(5)))
+    side.invoice(JULY, 0)
+    side.send(*(call(10 + n, JULY, 60) for n in range(late)))
+    invoice = side.invoice(AUGUST, 1)
+    bill = Bill.from_json(invoice.document["bill"])
+    assert [line.key for line in bill.lines] == keys
+    assert sum(line.amount for line in bill.lines) == late * Decimal("0.20") == bill.net
+    assert all(line.period == "2026-07" for line in bill.lines)
+    assert invoice.document["explanations"][keys[0]]["zh"]
+    assert Bill.from_json(side.invoice(SEPTEMBER, 2).document["bill"]).lines == (), "settled once"
 
 
 def test_two_drafts_that_settle_the_same_calls_are_not_both_issued(seller: Any) -> None:

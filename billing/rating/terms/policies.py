@@ -14,7 +14,7 @@ from billing.rating.terms.pricing import RoundingMode
 class Policies:
     """How a version is computed where habits differ. See ``docs/rating.md`` for each value's meaning.
 
-    ``late_limit`` is the amount under which late calls roll into the current month.
+    ``late_limit`` is the net amount under which late calls roll into the current month's bill as one line a tax rate.
     """
 
     zero_usage_flat: Literal["not_charged", "charged"] = "not_charged"
