@@ -153,11 +153,12 @@ def bill(contract: Contract, tenant: Tenant) -> Callable[..., Invoice]:
 
     def make(total: str, days: int = 15) -> Invoice:
         month, amount = next(months), Decimal(total)
+        told = {"state": "issued", "number": f"HD-{month}", "issued_on": "2026-11-23", "due_on": "2026-12-08"}
         made = Invoice.objects.create(
             seller=tenant.seller, tenant=tenant, contract=contract, state=Invoice.ISSUED, number=f"HD-{month}",
             period_starts_on=date(2000 + month, 1, 1), period_ends_on=date(2000 + month, 2, 1), currency="CNY",
             net=amount, tax=0, total=amount, language="en", terms=sample.terms, totals=sample.totals,
-            document=sample.document, drafted_at=NOW, issued_at=NOW, requested_by="wang", issued_by="li", due_on=NOW.date() + timedelta(days=days),
+            document=sample.document | told, drafted_at=NOW, issued_at=NOW, requested_by="wang", issued_by="li", due_on=NOW.date() + timedelta(days=days),
         )  # fmt: skip
         with transaction.atomic():
             post_document(made, on=NOW.date())

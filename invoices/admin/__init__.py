@@ -1,5 +1,27 @@
 """What finance sees of documents, of the month's close and of the money that comes in: one file a page."""
 
-from invoices.admin import banks, books, closes, crediting, invoices, payments, periods, steps, write_offs
+from invoices.admin import (
+    banks,
+    books,
+    closes,
+    crediting,
+    invoices,
+    payments,
+    periods,
+    receivables,
+    steps,
+    write_offs,
+)
 
-__all__ = ["banks", "books", "closes", "crediting", "invoices", "payments", "periods", "steps", "write_offs"]
+__all__ = [
+    "banks",
+    "books",
+    "closes",
+    "crediting",
+    "invoices",
+    "payments",
+    "periods",
+    "receivables",
+    "steps",
+    "write_offs",
+]

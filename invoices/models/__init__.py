@@ -14,7 +14,7 @@ from invoices.models.documents import (
     StoredFile,
 )
 from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
-from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, WriteOff
+from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, TableExport, WriteOff
 
 __all__ = [
     "BankFile",
@@ -40,5 +40,6 @@ __all__ = [
     "RunStep",
     "Settlement",
     "StoredFile",
+    "TableExport",
     "WriteOff",
 ]

@@ -183,3 +183,31 @@ class WriteOff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoice.number}: {self.amount.normalize():f}"
+
+
+class TableExport(models.Model):
+    """Who took which table out, when; ``rows`` is empty when the reader broke off."""
+
+    INVOICES, LINES, LEDGER, PAYMENTS = "invoices", "lines", "ledger", "payments"
+    KINDS = [
+        (INVOICES, _("invoices and credit notes")), (LINES, _("lines of invoices")), (LEDGER, _("ledger")),
+        (PAYMENTS, _("payments")),
+    ]  # fmt: skip
+    FORMS = [("xlsx", "Excel"), ("csv", "CSV")]
+
+    kind = models.CharField(_("table"), max_length=10, choices=KINDS)
+    form = models.CharField(_("file format"), max_length=4, choices=FORMS, default="xlsx")
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", verbose_name=_("seller"))
+    starts_on = models.DateField(_("first day"))
+    ends_on = models.DateField(_("up to, exclusive"))
+    by = models.CharField(_("who"), max_length=150)
+    at = models.DateTimeField(_("when"))
+    rows = models.PositiveIntegerField(_("rows"), null=True)
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.starts_on} – {self.ends_on}"
