@@ -24,7 +24,8 @@ from invoices.management.demo.processes import ChildEnded, Children, free_port, 
 from invoices.management.demo.vendor import Customer, batches_of, full_months, make_vendor
 from invoices.models import Delivery, Invoice
 from invoices.tasks import deliver_due, draft_contract_month, issue_invoice
-from tenants.models import Seller
+from tenants.models import PriceNotice, Seller
+from tenants.tasks import send_due_notices
 from usage.models import UsageMonth
 from usage.sending import SendingFailed, send_batches, send_freeswitch
 from usage.simulation import Disturbances, SimulatedCall, disturb, to_freeswitch, to_native
@@ -36,7 +37,7 @@ DISTURBANCES = Disturbances(duplicates=2, disorder=3)
 
 
 class Command(BaseCommand):
-    """Bill a vendor of calling robots: six customers, three months of calls, real servers, invoices in the mail."""
+    """Bill a vendor of calling robots: eight customers, three months of calls, real servers, invoices in the mail."""
 
     help = __doc__
 
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--exit", action="store_true", help="do not stay up: print the invoices, stop everything")
         parser.add_argument("--today", type=date.fromisoformat, help="bill the months before this day (default: today)")
         parser.add_argument("--months", type=int, default=3, help="how many months of calls (default: 3)")
-        parser.add_argument("--customers", type=int, default=6, help="how many of the six customers (default: all)")
+        parser.add_argument("--customers", type=int, default=8, help="how many of the eight customers (default: all)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start everything, load, close the last full month, and show where to look."""
@@ -107,20 +108,22 @@ class Command(BaseCommand):
             TimeElapsedColumn(),
             console=self.console,
         ) as progress:
-            self._load(progress, children, customers, months)
+            self._load(progress, children, customers)
             self._close(progress, children, customers, months[-1])
         # Only now: beat must not close a month whose calls are still being loaded.
         Seller.objects.filter(pk=customers[0].tenant.seller_id).update(closes_by_itself=True)
 
-    def _load(self, progress: Progress, children: Children, customers: list[Customer], months: list[Period]) -> None:
+    def _load(self, progress: Progress, children: Children, customers: list[Customer]) -> None:
         """Post every call that is not stored yet, as the customers' switches would; sending again is harmless."""
         for customer in customers:
             task = progress.add_task(f"calls of {customer.tenant.code}", total=None)
             missing = [
-                month for month in months if sum(1 for _ in customer.calls(month)) != customer.stored_calls(month)
+                month
+                for month in customer.months
+                if sum(1 for _ in customer.calls(month)) != customer.stored_calls(month)
             ]
             if not missing:
-                stored = sum(customer.stored_calls(month) for month in months)
+                stored = sum(customer.stored_calls(month) for month in customer.months)
                 progress.update(task, total=stored, completed=stored)
                 continue
             wait_until(self._web_answers, "the web server's start", children)
@@ -193,14 +196,18 @@ class Command(BaseCommand):
             progress.advance(issuing)
         deliveries = Delivery.objects.filter(invoice__in=invoices)
         sending = progress.add_task("mails delivered", total=deliveries.count())
+        notices = PriceNotice.objects.filter(state__in=[PriceNotice.QUEUED, PriceNotice.SENDING])
         if deliveries.filter(state=Delivery.QUEUED).exists():
             deliver_due.delay()
+        if notices.exists():
+            send_due_notices.delay()
 
         def sent() -> bool:
             progress.update(
                 sending, completed=deliveries.exclude(state__in=[Delivery.QUEUED, Delivery.SENDING]).count()
             )
-            return not deliveries.filter(state__in=[Delivery.QUEUED, Delivery.SENDING]).exists()
+            waiting = deliveries.filter(state__in=[Delivery.QUEUED, Delivery.SENDING]).exists()
+            return not waiting and not notices.exists()
 
         wait_until(sent, "mailing", children)
 

@@ -15,9 +15,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from billing.periods import Period, add_months, period_containing
-from tenants.contracts import sign
+from invoices.management.demo.agreed import agree, hold
 from tenants.keys import make_key
-from tenants.models import ApiKey, Contact, Contract, ContractVersion, Seller, Tenant
+from tenants.models import ApiKey, Contact, Contract, Seller, Tenant
 from usage.models import Source
 from usage.simulation import PRESETS, SimulatedCall, calls
 
@@ -26,7 +26,7 @@ SEED = 2026
 
 @dataclass(frozen=True)
 class Customer:
-    """One customer of the demo: who, under which contract, with which calls, reported with which key."""
+    """One customer of the demo: who, under which contract, with which calls of which months, reported with which key."""
 
     tenant: Tenant
     contract: Contract
@@ -34,6 +34,7 @@ class Customer:
     preset: str
     format: str
     key: str
+    months: tuple[Period, ...]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -70,10 +71,10 @@ def make_vendor(now: datetime, months: list[Period], password: str) -> list[Cust
     )
     if not User.objects.filter(username="admin").exists():
         User.objects.create_superuser("admin", email=seller.email, password=password)
-    return [_make_customer(each, seller, now, months[0].starts_on) for each in story["tenants"]]
+    return [_make_customer(each, seller, now, months) for each in story["tenants"]]
 
 
-def _make_customer(story: dict[str, Any], seller: Seller, now: datetime, since: date) -> Customer:
+def _make_customer(story: dict[str, Any], seller: Seller, now: datetime, months: list[Period]) -> Customer:
     tenant, _ = Tenant.objects.get_or_create(
         code=story["tenant"]["code"], defaults=story["tenant"] | {"seller": seller}
     )
@@ -84,15 +85,14 @@ def _make_customer(story: dict[str, Any], seller: Seller, now: datetime, since: 
     told = story["contract"]
     names = {"tenant": tenant, "name_zh": told["name_zh"], "name_en": told["name_en"]}
     contract, _ = Contract.objects.get_or_create(code=told["code"], defaults=names)
-    version, _ = ContractVersion.objects.get_or_create(
-        contract=contract, number=1, defaults={"starts_on": since, "agreement": told["agreement"]}
-    )
-    if version.signed_at is None:
-        sign(version, by="demo", reason="as negotiated", now=now)
+    traffic = story["traffic"]
+    loaded = tuple(months[-traffic.get("months", len(months)) :])
+    agree(contract, told, loaded[0].starts_on, months[-1], now)
+    hold(contract, told, months[-1], now)
     # Only hashes of keys are stored, so each run makes its own and retires the last run's.
     ApiKey.objects.filter(tenant=tenant, name="demo switch", revoked_at__isnull=True).update(revoked_at=now)
     _, key = make_key(tenant, "demo switch", [ApiKey.INGEST, ApiKey.READ])
-    return Customer(tenant, contract, source, story["traffic"]["preset"], story["traffic"]["format"], key)
+    return Customer(tenant, contract, source, traffic["preset"], traffic["format"], key, loaded)
 
 
 def batches_of(records: Iterator[Any], size: int) -> Iterator[list[Any]]:
