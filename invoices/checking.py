@@ -92,7 +92,7 @@ def quarantined(subject: Subject) -> Iterator[Found]:
 
 def swing(subject: Subject) -> Iterator[Found]:
     """Compare with the mean of up to three months before: ±30 %, no usage at all, or nothing to compare with."""
-    if not subject.whole:
+    if not subject.whole or subject.document.get("after_end"):
         return
     before = list(
         Invoice.objects.filter(contract=subject.contract, period_starts_on__lt=subject.period.starts_on)
@@ -146,7 +146,9 @@ def unsigned(subject: Subject) -> Iterator[Found]:
 
 
 def recounted(subject: Subject) -> Iterator[Found]:
-    """Count the month once more and compare."""
+    """Count the month once more and compare; after the contract's end there is nothing to count."""
+    if subject.document.get("after_end"):
+        return
     if differing := differing_totals(subject.contract, subject.period):
         yield Found("recount_differs", Finding.ERROR, {"totals": differing})
 

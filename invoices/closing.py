@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from billing.errors import Refused
 from billing.periods import Period, add_months, clamped, period_containing
 from invoices.models import CloseRun, RunStep
+from invoices.settling import waits_after_end
 from tenants.models import Contract, Seller, Tenant
 
 MONTHS_BACK = 4
@@ -39,6 +40,8 @@ class Due:
 
 def due(seller: Seller, month: date, now: datetime, *, grace_days: int = 0, unplanned: bool = False) -> Iterator[Due]:
     """List the contracts in force in the periods that begin in a calendar month, if those have ended and are billed here.
+
+    A contract that ended before is listed, too, while something that came late is not settled by any of its drafts.
 
     With ``grace_days``, only periods that ended at least so many days ago; ``unplanned``, only those without a step in
     any run, also a cancelled one.
@@ -64,7 +67,7 @@ def due(seller: Seller, month: date, now: datetime, *, grace_days: int = 0, unpl
         in_force = contract.first_on < period.ends_on and (contract.ends_on or date.max) > period.starts_on
         billed_here = seller.billing_starts_on is None or period.starts_on >= seller.billing_starts_on
         ended = period.instants(tenant.zone)[1] + timedelta(days=grace_days) <= now
-        if in_force and billed_here and ended:
+        if billed_here and ended and (in_force or waits_after_end(contract, period)):
             yield Due(contract, period)
 
 

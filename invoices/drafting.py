@@ -20,7 +20,7 @@ from billing.rating.totals import Totals
 from invoices.approving import record, withdraw_request
 from invoices.evidence import digest_of
 from invoices.models import Invoice, InvoiceEvent, Line
-from invoices.settling import Settled, settled_with, store_settlements
+from invoices.settling import NO_CALLS, Settled, settled_with, store_settlements, terms_after_end, waits_after_end
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
 from tenants.noticing import changes_in
@@ -52,7 +52,7 @@ def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
 
     Raises NotInForce when the contract says nothing about the month, AlreadyIssued when there is an issued invoice.
     """
-    terms_for(contract, period)
+    _terms(contract, period)
     count_now(contract.tenant, period, now)
     draft = compute_draft(contract, period)
     with transaction.atomic(durable=True):
@@ -61,17 +61,24 @@ def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
 
 def compute_draft(contract: Contract, period: Period) -> Draft:
     """Rate a counted month and write its document, storing nothing. Raises NotInForce."""
-    terms = terms_for(contract, period)
+    terms = _terms(contract, period)
     totals = totals_of(contract.tenant_id, contract.pk, terms)
     settled = settled_with(contract, period.starts_on)
     bill = rate(terms, totals, [each.difference for each in settled])
     document = _document(contract, terms, totals, bill)
+    if terms.scope == NO_CALLS:
+        document["after_end"] = True
     if settled:
         document["settled"] = [each.difference.to_json() for each in settled]
         document["late_uncovered"] = {
             each.difference.period: each.uncovered_calls for each in settled if each.uncovered_calls > 0
         }
     return Draft(contract, terms, totals, bill, document, settled)
+
+
+def _terms(contract: Contract, period: Period) -> Terms:
+    """Give the terms of a month; of one after the contract's end, if it has something left to settle there."""
+    return terms_after_end(contract, period) if waits_after_end(contract, period) else terms_for(contract, period)
 
 
 def store_draft(draft: Draft, now: datetime) -> Invoice:

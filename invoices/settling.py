@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from billing.periods import period_containing
+from billing.periods import Period, period_containing
 from billing.rating import Bill, Totals, difference, rate
 from billing.rating.difference import Difference, merged
-from billing.rating.terms import Terms
+from billing.rating.terms import Select, Terms
 from invoices.models import Invoice, Settlement
+from tenants.contracts import terms_for
 from tenants.models import Contract, ContractVersion, Tenant
 from usage.recounting import Late, late_months, late_of, totals_as_known
 from usage.removing import kept_for_late_calls, let_go
+
+NO_CALLS = Select(source=("",))  # no source has this code
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,32 @@ def _settled(contract: Contract, period: date) -> Iterator[Settled]:
         # Keys stay unique on the invoice that carries the lines along.
         lines = tuple(line._replace(key=f"{found.period}/{line.key}") for line in found.lines)
         yield Settled(period, last, terms, totals, bill, replace(found, lines=lines), late, uncovered)
+
+
+def terms_after_end(contract: Contract, period: Period) -> Terms:
+    """Give the terms of a month after a contract has ended: no clause and no call, it only carries what is settled.
+
+    Raises NotInForce when the contract has not ended before the month.
+    """
+    if contract.ends_on is None or contract.ends_on > period.starts_on:
+        return terms_for(contract, period)
+    last = terms_for(contract, period_containing(contract.ends_on - timedelta(days=1), contract.tenant.billing_day))
+    ruled = last.segments[-1]
+    agreement = replace(ruled.agreement, clauses=(), factors=(), discounts=(), commitments=(), caps=())
+    segment = replace(ruled, starts_on=period.starts_on, ends_on=period.ends_on, agreement=agreement)
+    return replace(last, period=period, segments=(segment,), scope=NO_CALLS, beside=())
+
+
+def waits_after_end(contract: Contract, period: Period) -> bool:
+    """Tell whether a contract ended before a month and has something to settle that no draft carries yet."""
+    if contract.ends_on is None or contract.ends_on > period.starts_on:
+        return False
+    carried = Invoice.objects.filter(contract=contract, period_starts_on__gte=contract.ends_on).exclude(
+        state=Invoice.ISSUED
+    )
+    return not carried.exclude(period_starts_on=period.starts_on).exists() and bool(
+        settled_with(contract, period.starts_on)
+    )
 
 
 def let_settled_months_go(now: datetime) -> list[tuple[int, date]]:

@@ -14,11 +14,16 @@ from django.db import DatabaseError, connection, transaction
 
 from billing.periods import period_containing
 from billing.rating import Bill
+from billing.rating.verify import verify
+from invoices import stepping
+from invoices.books import broken
+from invoices.closing import due, start_close
 from invoices.drafting import draft_month
-from invoices.issuing import CannotIssue
+from invoices.evidence import bundle_of
+from invoices.issuing import CannotIssue, stored_pdf
 from invoices.models import Invoice, Settlement
 from invoices.settling import let_settled_months_go
-from tenants.contracts import sign
+from tenants.contracts import NotInForce, end, sign
 from tenants.models import Contract, ContractVersion, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.correcting import correct_call, void_call
@@ -230,6 +235,36 @@ def test_below_the_limit_late_calls_are_one_line_a_tax_rate(seller: Any, late: i
     assert all(line.period == "2026-07" for line in bill.lines)
     assert invoice.document["explanations"][keys[0]]["zh"]
     assert Bill.from_json(side.invoice(SEPTEMBER, 2).document["bill"]).lines == (), "settled once"
+
+
+def test_what_comes_late_for_a_contract_that_has_ended_is_settled_by_a_last_invoice(seller: Any, tmp_path: Any) -> None:
+    side = Side(seller)
+    side.send(*(call(n, JULY, 60) for n in range(5)))
+    side.invoice(JULY, 0)
+    end(side.contract, date(2026, 8, 1), by="li", reason="given up", now=NOW)
+    side.contract.refresh_from_db()
+    with pytest.raises(NotInForce):
+        side.invoice(AUGUST, 1)
+    side.send(call(9, JULY, 60), call(10, AUGUST, 60))  # the second is nobody's: the contract had ended
+    assert [each.contract.pk for each in due(seller, AUGUST.starts_on, NOW)] == [side.contract.pk]
+    run = start_close(seller, AUGUST.starts_on, by="li", now=NOW)
+    while held := stepping.claim(NOW, run.pk):
+        stepping.work(held)
+    step = run.steps.get()
+    assert (step.state, [each.code for each in step.findings.all()]) == ("ready", [])
+    assert not list(due(seller, SEPTEMBER.starts_on, NOW)), "one draft carries it"
+    invoice = issue_by_two(step.invoice_id, NOW)
+    lines = Bill.from_json(invoice.document["bill"]).lines
+    assert [(line.key, str(line.amount)) for line in lines] == [
+        ("2026-07/talk.tier-2", "0.13"),
+        ("2026-07/calls", "0.07"),
+    ]
+    assert not list(due(seller, SEPTEMBER.starts_on, NOW)), "settled once"
+    assert [each for each in broken(NOW) if each.invariant != "I8"] == []
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(b"".join(bundle_of(invoice, NOW)))
+    assert verify(bundle).number == invoice.number
+    assert stored_pdf(invoice, NOW).content
 
 
 def test_two_drafts_that_settle_the_same_calls_are_not_both_issued(seller: Any) -> None:
