@@ -27,8 +27,10 @@ class OwedMail(models.Model):
     """A mail to one recipient: queued → sending → sent, failed, or unknown (nobody can tell; not sent again by itself)."""
 
     QUEUED, SENDING, SENT, FAILED, UNKNOWN = "queued", "sending", "sent", "failed", "unknown"
+    DROPPED = "dropped"
     STATES = [
         (QUEUED, _("queued")), (SENDING, _("sending")), (SENT, _("sent")), (FAILED, _("failed")), (UNKNOWN, _("unknown")),
+        (DROPPED, _("no longer needed")),
     ]  # fmt: skip
 
     recipient = models.EmailField(_("recipient"))
@@ -42,6 +44,10 @@ class OwedMail(models.Model):
 
     class Meta:
         abstract = True
+
+
+class NotNeeded(Exception):
+    """What the mail was to say is not true any more; it is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,16 @@ def send_once(kind: type[OwedMail], pk: int, now: datetime, compose: Callable[[i
     """Send one queued mail and record the mail server's answer; return the state it ends in.
 
     Only one caller can claim it. A temporary no (4xx, no connection) is tried again later with the same Message-ID; a
-    final no (5xx) has failed; a connection lost while sending leaves it unknown.
+    final no (5xx) has failed; a connection lost while sending leaves it unknown; one that ``compose`` finds not needed
+    any more (NotNeeded) is dropped.
     """
     claimed = _all(kind).filter(pk=pk, state=OwedMail.QUEUED, due_at__lte=now)
     if not claimed.update(state=OwedMail.SENDING, sending_until=now + SENDING_TAKES, attempts=F("attempts") + 1):
         return "not_due"
     try:
         message = compose(pk)
+    except NotNeeded as reason:
+        return _settle(kind, pk, OwedMail.DROPPED, str(reason))
     except BaseException:
         # Nothing has left the house: hand it back for the next try, and let the fault be seen.
         _settle(kind, pk, OwedMail.QUEUED, "The mail could not be composed.", due_at=now + RETRY_AFTER[0])

@@ -18,6 +18,7 @@ from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
 from invoices.models import BooksMail, Delivery
+from invoices.reminding import owe_reminders
 from invoices.settling import let_settled_months_go as release_settled_months
 from tenants.models import Contract
 
@@ -151,6 +152,14 @@ def deliver_due() -> None:
         log.warning("deliveries unknown", count=interrupted)
     for delivery_id in due_mails(Delivery, now, DELIVERIES_A_TICK):
         deliver_one.delay(delivery_id)
+
+
+@shared_task
+def remind() -> None:
+    """Owe the reminders whose day has come."""
+    if reminded := owe_reminders(datetime.now(UTC)):
+        log.info("reminders owed", invoices=reminded)
+        deliver_due.delay()
 
 
 @shared_task

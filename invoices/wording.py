@@ -118,6 +118,24 @@ _LABELS: dict[str, tuple[str, str]] = {
     "opening": ("您{period}的账单已出具。", "Your invoice for {period} is ready."),
     "opening_credit_note": ("您的红字账单已出具（{period}）。", "Your credit note for {period} is ready."),
     "closing": ("如有疑问，请回复本邮件。", "Questions? Just reply to this mail."),
+    "reminder_before": ("账单 {number} 将于{due}到期，谨此提醒。", "Invoice {number} falls due on {due}."),
+    "reminder_after": (
+        "账单 {number} 的付款期限为{due}，已逾期 {days} 天，我们尚未收到全部款项。",
+        "Invoice {number} was due on {due}, {days} days ago, and has not been paid in full.",
+    ),
+    "reminder_crossed": (
+        "如您已付款，请忽略本邮件；款项与本邮件可能交错到达。",
+        "If you have paid meanwhile, please disregard this mail.",
+    ),
+    "reminder_subject_before": (
+        "付款提醒：{seller}账单 {number}，待付 {open}，{due}到期",
+        "Payment reminder from {seller}: invoice {number}, {open} due on {due}",
+    ),
+    "reminder_subject_after": (
+        "第 {level} 次付款提醒：{seller}账单 {number} 已逾期 {days} 天，待付 {open}",
+        "Reminder {level} from {seller}: invoice {number}, {open}, overdue by {days} days",
+    ),
+    "still_open": ("待付金额", "Still to be paid"),
     "subject_invoice": (
         "{seller}账单 {number}：{period}，应付 {total}，{due}前付款",
         "Invoice {number} from {seller}: {total} for {period}, due {due}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from email.utils import formataddr, make_msgid
+from email.utils import make_msgid
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -94,7 +94,7 @@ def _message(notice_id: int) -> EmailMessage:
         message = EmailMultiAlternatives(
             subject=" ".join(told["subject"].split()),
             body=render_to_string("tenants/notice.txt", told),
-            from_email=formataddr((told["seller"], seller.email)),
+            from_email=seller.mail_sender,
             to=[notice.recipient],
             headers={"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"},
         )

@@ -15,12 +15,11 @@ from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin import ViewOnlyAdmin
 from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
-from invoices.models import CreditNote, Delivery, Invoice, Receivable
+from invoices.models import CreditNote, Invoice, Receivable
 from invoices.preview_page import preview_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
@@ -176,13 +175,3 @@ class InvoiceAdmin(ApprovalPages):
         response = HttpResponse(content, content_type="application/pdf")
         response["Content-Disposition"] = f'inline; filename="{invoice.number or "draft"}.pdf"'
         return response
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(ViewOnlyAdmin):
-    """Where each mail is."""
-
-    list_display = ("invoice", "recipient", "state", "attempts", "due_at", "sent_at", "answer")
-    list_filter = ("state", "kind")
-    list_select_related = ("invoice__contract",)
-    search_fields = ("recipient", "invoice__number")

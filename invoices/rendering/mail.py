@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 
 from django.template.loader import render_to_string
 
@@ -51,20 +53,46 @@ def render_mail(document: Document, *, link: str, language: Language | None = No
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
     }
     html = render_to_string("invoices/mail.html", context)
-    return Mail(subject, _text(context), with_inline_styles(html))
+    return Mail(subject, _text("invoices/mail.txt", context), with_inline_styles(html))
 
 
-def _text(context: dict[str, object]) -> str:
+def render_reminder(document: Document, *, link: str, level: int, still_open: Decimal, today: date) -> Mail:
+    """Write the reminder of an issued invoice of which an amount is still open; before its due day, or after it."""
+    face = face_of(document, None)
+    days = (today - date.fromisoformat(document["due_on"] or "")).days
+    when = "after" if days > 0 else "before"
+    told = {
+        "number": face.number,
+        "due": face.due_on,
+        "days": f"{days:,}",
+        "level": str(level),
+        "seller": face.seller.name,
+    }
+    told["open"] = wording.money(face.language, f"{still_open:f}", document["currency"])
+    context = {
+        "face": face,
+        "label": face.labels,
+        "link": link,
+        "subject": _one_line(wording.label(face.language, f"reminder_subject_{when}", **told)),
+        "greeting": wording.label(face.language, "greeting", name=face.buyer.name),
+        "opening": wording.label(face.language, f"reminder_{when}", **told),
+        "still_open": told["open"],
+        "html_language": wording.pick(face.language, "zh-Hans", "en"),
+    }
+    html = render_to_string("invoices/reminder.html", context)
+    return Mail(str(context["subject"]), _text("invoices/reminder.txt", context), with_inline_styles(html))
+
+
+def _text(template: str, context: dict[str, object]) -> str:
     """Fill the text part; template tags leave empty lines behind, of which one in a row is enough."""
     lines: list[str] = []
-    for line in render_to_string("invoices/mail.txt", context).splitlines():
+    for line in render_to_string(template, context).splitlines():
         if line.strip() or (lines and lines[-1]):
             lines.append(line.rstrip())
     return "\n".join(lines).strip() + "\n"
 
 
 def _subject(face: Face) -> str:
-    """Word the subject on one line; a name cannot smuggle in another header, as control characters are gone."""
     subject = wording.label(
         face.language,
         "subject_credit_note" if face.is_credit_note else "subject_invoice",
@@ -75,7 +103,12 @@ def _subject(face: Face) -> str:
         due=face.due_on or "—",
     )
     mark = f"[{wording.label(face.language, 'draft')}] " if face.is_draft else ""
-    return " ".join((mark + subject).split())[:_LONGEST_SUBJECT]
+    return _one_line(mark + subject)
+
+
+def _one_line(subject: str) -> str:
+    """Put a subject on one line; a name cannot smuggle in another header, as control characters are gone."""
+    return " ".join(subject.split())[:_LONGEST_SUBJECT]
 
 
 def _more(face: Face, shown: int) -> str:

@@ -43,7 +43,10 @@ class TenantAdmin(KeptAdmin):
             None,
             {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "status")},
         ),
-        (_("Billing"), {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"))}),
+        (
+            _("Billing"),
+            {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"), "gets_reminders")},
+        ),
         (_("Calls"), {"fields": (("accept_days_back", "retention_months"), "keep_numbers")}),
     )
     inlines = (ContactInline, ContractInline)

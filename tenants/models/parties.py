@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from email.utils import formataddr
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -54,8 +55,8 @@ def validate_logo(content: bytes) -> None:
 
 
 def default_reminder_days() -> list[int]:
-    """Remind three days and two weeks after an invoice fell due."""
-    return [3, 14]
+    """Remind three days before an invoice falls due, three days after and two weeks after."""
+    return [-3, 3, 14]
 
 
 class Party(models.Model):
@@ -109,11 +110,13 @@ class Seller(Party):
         help_text=_("{seller} is the code in capitals; the numbers of each {year} begin at 1."),
     )
     reminder_days = ArrayField(
-        models.PositiveSmallIntegerField(),
+        models.SmallIntegerField(),
         verbose_name=_("reminders"),
         default=default_reminder_days,
         blank=True,
-        help_text=_("Days after the due day on which an unpaid invoice is reminded of, such as 3,14."),
+        help_text=_(
+            "Days from the due day on which an unpaid invoice is reminded of, such as -3,3,14; before it with a minus."
+        ),
     )
     notice_days = models.PositiveSmallIntegerField(
         _("days' notice of a price rise"),
@@ -124,6 +127,11 @@ class Seller(Party):
     class Meta:
         verbose_name = _("seller")
         verbose_name_plural = _("sellers")
+
+    @property
+    def mail_sender(self) -> str:
+        """Give the sender of its mails, with the name to show."""
+        return formataddr((self.sender_name or str(self), self.email))
 
 
 class Tenant(Party):
@@ -160,6 +168,11 @@ class Tenant(Party):
         default=84,
         validators=[MinValueValidator(1), MaxValueValidator(600)],
         help_text=_("Calls may be removed this many months after their month was invoiced."),
+    )
+    gets_reminders = models.BooleanField(
+        _("is reminded of unpaid invoices"),
+        default=True,
+        help_text=_("On the seller's days before and after the due day."),
     )
     status = models.CharField(
         _("status"),
