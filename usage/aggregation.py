@@ -31,6 +31,7 @@ from tenants.packages import balances_in
 from tenants.subscribing import held_in
 from usage import selectors
 from usage.counting import LEVEL, calls_of, count_ungoverned, counting_statements, group_of
+from usage.cutting import count_cut_calls
 from usage.ingestion import lock_key
 from usage.models import Removal, UsageMonth, UsageTotal
 
@@ -84,6 +85,7 @@ def fill_totals(
     for segment in terms.segments:
         for statement in counting_statements(tenant_id, contract_id, terms, segment, known=known):
             cursor.execute(statement)
+        count_cut_calls(cursor, tenant_id, contract_id, terms, segment, known=known)
     for gap in gaps.days if gaps else ():
         cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
 

@@ -9,20 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from billing.errors import Refused
 from billing.periods import Period, midnight
 from billing.rating.counting import Taking, meters
 from billing.rating.levels import Told, counted_measures
-from billing.rating.terms import Beside, Segment, Select, Terms
+from billing.rating.terms import Agreement, Beside, Segment, Select, Terms
 from usage import selectors
+from usage.selectors import COUNTED
 
 LEVEL = "level"  # the meter of rows that count a service level: ``calls`` it looks at, ``value`` those that met it
-
-
-class CannotCount(Refused):
-    """The contract asks for a count that is not built."""
-
-    status = 409
 
 
 def counting_statements(
@@ -37,13 +31,9 @@ def counting_statements(
     if told := counted_measures(segment.agreement):
         yield _levels(head, told, calls, segment)
     left_over = selectors.taken_by_none(by_meter.values(), segment.agreement, terms.zone)
-    if left_over is not None:
+    if left_over is not None and not cut_at_edges(by_meter.get("talk", ())):  # else the engine says who saw them
         yield _seen_by_none(head, left_over, calls, terms.zone)
     for meter, takings in by_meter.items():
-        if any(taking.rule and taking.rule.at_band_edge == "split" for taking in takings):
-            raise CannotCount(
-                "band_split", f"Clause {takings[0].clause} cuts calls at band edges, which is not counted yet."
-            )
         if takings[0].measure:
             yield _measured(head, meter, takings[0], calls, segment)
         elif takings[0].counter is not None:
@@ -148,7 +138,9 @@ def _talk_or_calls(
     agreement = segment.agreement
     conditions = [selectors.takes(taking, agreement, zone) for taking in takings]
     considered = selectors.any_of(conditions)
-    if takings[0].needs_cover:
+    if cut_at_edges(takings):
+        considered = SQL("({} AND NOT {})").format(COUNTED["answered"], left_to_the_engine(takings, agreement, zone))
+    elif takings[0].needs_cover:
         lacking = selectors.lacking(takings)
         everything = any(
             taking.select == Select() and lacking == selectors.COUNTED[taking.counts] for taking in takings
@@ -190,6 +182,24 @@ def _talk_or_calls(
         "FROM (SELECT clause, day, grp, cell, number, count(*) AS n, sum(talk) AS talk, sum(billed) AS billed "
         "FROM ({}) AS taken GROUP BY clause, day, grp, cell, number) AS counted GROUP BY clause, day, grp, cell"
     ).format(head, Literal(meter), inner)
+
+
+def cut_at_edges(takings: Sequence[Taking]) -> bool:
+    """Tell whether a clause of a meter cuts the talk where bands change."""
+    return any(taking.rule is not None and taking.rule.at_band_edge == "split" for taking in takings)
+
+
+def left_to_the_engine(takings: Sequence[Taking], agreement: Agreement, zone: str) -> Composable:
+    """Give the condition under which a call on a meter with cuts is counted by ``usage.cutting``.
+
+    All are where clauses bill other legs than their neighbours, or look at each call's seconds.
+    """
+    if len({taking.rule.legs for taking in takings if taking.rule}) > 1 or any(taking.histogram for taking in takings):
+        return COUNTED["answered"]
+    taken = selectors.any_of([selectors.takes(taking, agreement, zone) for taking in takings])
+    return SQL("({} AND NOT COALESCE({}, FALSE))").format(
+        COUNTED["answered"], selectors.all_of([selectors.in_one_band(agreement.bands, zone), taken])
+    )
 
 
 def _number(taking: Taking) -> Composable:

@@ -14,7 +14,7 @@ from functools import reduce
 from psycopg.sql import SQL, Composable, Composed, Literal
 
 from billing.periods import midnight
-from billing.rating.bands import minutes_of
+from billing.rating.bands import clock_edges, minutes_of
 from billing.rating.counting import Taking
 from billing.rating.terms import Agreement, Band, BandRule, Beside, Calendar, DurationRule, Select, Terms
 
@@ -176,6 +176,20 @@ def band_of(bands: Sequence[Band], calendar: Calendar, zone: str) -> Composable:
         for band in ranked
     ]
     return SQL("CASE {} END").format(SQL(" ").join(cases))
+
+
+def in_one_band(bands: Sequence[Band], zone: str) -> Composable:
+    """Give the condition under which no band can change from a call's start to the end of its talk.
+
+    That is: both lie on one local day, between the same two edges, and the zone's clock did not change in between.
+    """
+    ended = SQL("(COALESCE(answered_at, started_at) + talk_ms * interval '1 millisecond')")
+    begins, ends = local_time(zone), SQL("({} AT TIME ZONE {})").format(ended, Literal(zone))
+    edges = Literal([60.0 * minute for minute in sorted(clock_edges(bands))])
+    places = [SQL("width_bucket(EXTRACT(EPOCH FROM {}::time)::float8, {})").format(t, edges) for t in (begins, ends)]
+    return SQL(
+        "({ends} - {begins} = {ended} - started_at AND {ends}::date = {begins}::date AND {first} = {last})"
+    ).format(ends=ends, begins=begins, ended=ended, first=places[0], last=places[1])
 
 
 def _rules(rule: BandRule, calendar: Calendar, local: Composable) -> Composable:

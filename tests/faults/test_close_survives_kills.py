@@ -150,10 +150,10 @@ def test_a_close_under_kills_ends_with_the_same_drafts(
     with place.connect() as connection:
         connection.execute(FORGET)
     try:
-        installation.start("worker")
-        installation.start("beat")
         started = installation.run("-c", START)
         assert started.returncode == 0, started.stderr
+        installation.start("worker")
+        installation.start("beat")
         reached = []
         for after, victim, pause in sorted(kills):
             installation.wait_for(lambda after=after: installation.ended_steps() >= after, f"step {after}")
@@ -162,6 +162,7 @@ def test_a_close_under_kills_ends_with_the_same_drafts(
             installation.kill(victim)
         installation.wait_for(installation.is_done, "the end of the close")
         print(f"seed {seed}: killed at step {reached}")
+        assert reached[0][1] < TENANTS, "the close was over before anything was killed"
     finally:
         installation.stop()
     assert installation.asked(DRAFTS) == calm

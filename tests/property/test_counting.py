@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,20 +17,20 @@ from billing.periods import period_containing, period_of
 from billing.rating import Call, Terms, Totals, count, rate, terms_from_versions
 from tests.conftest import NOW
 from usage.aggregation import count_month, totals_of
+from usage.correcting import correct_call, void_call
 from usage.formats.record import CallRecord, Decoded
 from usage.ingestion import Reporter, ingest_batch
 from usage.models import Source
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 TENANTS = itertools.count(10_000)
-ZONES = [
-    "Asia/Shanghai",
-    "America/New_York",
-    "Europe/Berlin",
-    "Pacific/Pago_Pago",
-    "Pacific/Kiritimati",
-    "Asia/Kathmandu",
-]
+ZONES = [  # from -11 to +14, halves and quarters of hours, clocks that change by an hour, by half an hour, at midnight
+    "Asia/Shanghai", "America/New_York", "Europe/Berlin", "Pacific/Pago_Pago", "Pacific/Kiritimati", "Asia/Kathmandu",
+    "Pacific/Honolulu", "America/St_Johns", "America/Havana", "Atlantic/Azores", "Africa/Cairo", "Asia/Kolkata",
+    "Australia/Lord_Howe", "Pacific/Chatham", "UTC",
+]  # fmt: skip
+# A leap day, the ends of years, and the months in which clocks change.
+MONTHS = [date(2026, 10, 1), date(2024, 2, 1), date(2025, 12, 1), date(2026, 1, 1), date(2026, 3, 1), date(2025, 11, 1)]
 NAME = {"zh": "甲", "en": "A"}
 BANDS = [
     {"code": "night", "name": NAME, "priority": 2, "rules": [{"start": "22:00", "end": "06:30"}]},
@@ -43,6 +44,9 @@ RULES = [
     {"basis": "reported", "legs": "each"},
     {"basis": "reported", "minimum_s": 3},
     {"basis": "exact-floor", "legs": "each", "first_increment_s": 30, "next_increment_s": 6},
+    {"at_band_edge": "split", "first_increment_s": 6, "next_increment_s": 6},
+    {"at_band_edge": "split", "basis": "reported", "legs": "each", "minimum_s": 30},
+    {"at_band_edge": "split", "legs": "whole", "free_below_s": 4},
 ]
 SELECTS: list[dict[str, Any]] = [
     {},
@@ -114,11 +118,11 @@ def clauses(draw: Any) -> list[dict[str, Any]]:
 
 
 @st.composite
-def records(draw: Any) -> list[CallRecord]:
+def records(draw: Any, month: date = MONTHS[0]) -> list[CallRecord]:
     # Around the ends of the month, bands and clock changes, close together so that calls overlap.
-    anchors = [
-        datetime(2026, 10, d, h, tzinfo=UTC) for d, h in ((1, 0), (1, 10), (8, 2), (8, 22), (25, 0), (31, 12), (31, 16))
-    ]
+    last = period_containing(month).days
+    moments = ((1, 0), (1, 10), (2, 6), (8, 2), (8, 22), (25, 0), (29, 1), (last, 12), (last, 16))
+    anchors = [datetime(month.year, month.month, day, hour, tzinfo=UTC) for day, hour in moments if day <= last]
     made = []
     for number in range(draw(st.integers(1, 14))):
         start = draw(st.sampled_from(anchors)) + timedelta(
@@ -127,7 +131,7 @@ def records(draw: Any) -> list[CallRecord]:
         answered = draw(st.booleans()) or draw(st.booleans())
         rings, talks = (
             draw(st.integers(0, 20_000)),
-            draw(st.sampled_from([0, 1, 999, 1000, 59_999, 60_000, 60_001, 184_500])),
+            draw(st.sampled_from([0, 1, 999, 1000, 59_999, 60_000, 60_001, 184_500, 5_400_001])),
         )
         transferred = answered and draw(st.booleans())
         answer = start + timedelta(milliseconds=rings)
@@ -175,16 +179,32 @@ def as_call(record: CallRecord) -> Call:
     )
 
 
-def counted_by_database(terms: Terms, calls: list[CallRecord]) -> Totals:
+Changes = dict[str, CallRecord | None]
+
+
+@st.composite
+def changes(draw: Any, calls: list[CallRecord], month: date) -> Changes:
+    """Void some calls, and correct some into what another one was."""
+    others = draw(records(month))
+    found: Changes = {}
+    for call, other in zip(calls, others, strict=False):
+        what = draw(st.sampled_from(["nothing", "nothing", "void", "correct"]))
+        if what != "nothing":
+            found[call.call_id] = None if what == "void" else msgspec.structs.replace(other, call_id=call.call_id)
+    return found
+
+
+def counted_by_database(terms: Terms, calls: list[CallRecord], changed: Changes) -> Totals:
     tenant_id = next(TENANTS)
     reporter = Reporter(tenant_id, terms.zone, 1, keep_numbers=False, accept_days_back=7300)
-    ingest_batch(
-        reporter,
-        Source(pk=tenant_id, tenant_id=tenant_id, code="s"),
-        [Decoded(raw=b"{}", record=c, call_id=c.call_id) for c in calls],
-        "test",
-        NOW,
-    )
+    source = Source(pk=tenant_id, tenant_id=tenant_id, code="s")
+    ingest_batch(reporter, source, [Decoded(raw=b"{}", record=c, call_id=c.call_id) for c in calls], "test", NOW)
+    why = {"reason": "mistaken", "by": "test", "now": NOW}
+    for call_id, record in changed.items():
+        if record is None:
+            void_call(tenant_id, source.pk, call_id, **why)
+        else:
+            correct_call(reporter, source, call_id, record, **why)
     count_month(tenant_id, 1, terms)
     return totals_of(tenant_id, 1, terms)
 
@@ -209,12 +229,16 @@ def readable(terms: Terms, totals: Totals) -> dict[str, Any]:
 @given(st.data())
 def test_the_database_counts_as_the_engine_does(transactional_db: None, data: st.DataObject) -> None:
     zone = data.draw(st.sampled_from(ZONES))
-    document = {"version": 1, "currency": "CNY", "bands": BANDS, "calendar": {"holidays": ["2026-10-08"]}}
-    versions = [("1", date(2026, 1, 1), document | {"clauses": data.draw(clauses())})]
-    if data.draw(st.booleans()):
-        versions.append(("2", date(2026, 10, 8), document | {"clauses": data.draw(clauses())}))
-    month = period_containing(date(2026, 10, 1))
+    month = period_containing(data.draw(st.sampled_from(MONTHS)))
+    holiday = month.starts_on.replace(day=8).isoformat()
+    document = {"version": 1, "currency": "CNY", "bands": BANDS, "calendar": {"holidays": [holiday]}}
+    versions = [("1", date(2020, 1, 1), document | {"clauses": data.draw(clauses())})]
+    days = st.dates(month.starts_on, month.ends_on - timedelta(days=1))
+    cuts = data.draw(st.lists(days, max_size=2, unique=True))
+    versions += [(f"from {day}", day, document | {"clauses": data.draw(clauses())}) for day in cuts]
     terms = terms_from_versions(month, zone, versions)
-    calls = data.draw(records())
-    inside = [as_call(call) for call in calls if period_of(call.started_at, zone) == month]
-    assert readable(terms, counted_by_database(terms, calls)) == readable(terms, count(terms, inside))
+    calls = data.draw(records(month.starts_on))
+    changed = data.draw(changes(calls, month.starts_on))
+    stand = [changed.get(call.call_id, call) for call in calls]
+    inside = [as_call(call) for call in stand if call is not None and period_of(call.started_at, zone) == month]
+    assert readable(terms, counted_by_database(terms, calls, changed)) == readable(terms, count(terms, inside))
