@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from billing.api import problem_response
+from invoices import api as invoices_api
 from invoices import pages
 from tenants.api import urls as tenants_urls
 from usage import api as usage_api
@@ -25,6 +26,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("huadan/icon.svg"))),
     *usage_api.urlpatterns,  # before others: addresses are tried in order, and a switch posts every call by itself
     *tenants_urls.urlpatterns,
+    *invoices_api.urlpatterns,
     path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     re_path(r"^api/", no_such_api),

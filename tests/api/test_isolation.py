@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from billing.periods import period_containing
+from invoices.drafting import draft_month
 from tenants.keys import make_key
 from tenants.models import ApiKey, Tenant
-from tests.conftest import call_of
+from tests.conftest import NOW, call_of, issue_by_two
 from usage.models import Quarantined, Source
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -47,6 +50,7 @@ def cases():
 def theirs(post, seller, tenant, contract):
     """Give the other tenant's things, as arguments of addresses; the reader's tenant has a source of its own."""
     told = post(call_of(1), {"call_id": "wrong"})
+    issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
     other = Tenant.objects.create(seller=seller, code="south", name_zh="南方", name_en="South", zone="Asia/Shanghai")
     Source.objects.create(tenant=other, code="mine", zone="Asia/Shanghai")
     key = make_key(other, "all", [ApiKey.INGEST, ApiKey.READ, ApiKey.OPERATE])[1]
@@ -60,6 +64,7 @@ def theirs(post, seller, tenant, contract):
         "number": "1",
         "external_id": "o-1",
         "name": "switch",
+        "document": "HD-2026-000001",
     }
     return key, arguments, make_key(other, "none", [])[1]
 
@@ -104,6 +109,7 @@ def test_another_tenants_things_are_not_there(name, method, theirs):
         assert answer.status_code == 403, answer.content
         return
     assert b"call-1" not in answer.content
+    assert b"HD-2026" not in answer.content
     if has_id or (name == "declarations" and method == "post"):
         assert answer.status_code == 404, answer.content
     else:

@@ -1,0 +1,131 @@
+"""What the API says of documents and money; amounts are decimal strings, days ISO 8601."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from invoices.models import Receivable
+
+Shape = serializers.Serializer[Any]
+
+
+def money() -> serializers.DecimalField:
+    """Return a field of an amount."""
+    return serializers.DecimalField(max_digits=18, decimal_places=3)
+
+
+class NameShape(Shape):
+    """A text in both languages."""
+
+    zh = serializers.CharField()
+    en = serializers.CharField()
+
+
+class DocumentShape(Shape):
+    """An issued invoice or credit note. ``state``, ``owed``, ``settled``, ``open`` are an invoice's; null for a note."""
+
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(["invoice", "credit_note"])
+    credits = serializers.CharField(
+        allow_null=True, help_text="The number of the invoice that a credit note takes back."
+    )
+    contract = serializers.CharField()
+    period_starts_on = serializers.DateField()
+    period_ends_on = serializers.DateField(help_text="Exclusive.")
+    issued_at = serializers.DateTimeField()
+    due_on = serializers.DateField()
+    currency = serializers.CharField()
+    net = money()
+    tax = money()
+    total = money()
+    state = serializers.ChoiceField(list(Receivable.STATES), allow_null=True)
+    owed = serializers.DecimalField(18, 3, allow_null=True, help_text="The total less its credit notes.")
+    settled = serializers.DecimalField(18, 3, allow_null=True)
+    open = serializers.DecimalField(18, 3, allow_null=True)
+
+
+class DocumentsShape(Shape):
+    """A page of documents, the newest first."""
+
+    items = DocumentShape(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Give it as before= for the next page.")
+
+
+class LineShape(Shape):
+    """A line with the sentence that explains it; ``calls`` is how many calls stand behind it."""
+
+    key = serializers.CharField(help_text="Stable; give it as key= to see the calls.")
+    clause = serializers.CharField()
+    name = NameShape()
+    reference = serializers.CharField(allow_blank=True, help_text="The paragraph of the contract.")
+    period = serializers.CharField()
+    quantity_used = serializers.CharField(allow_null=True)
+    quantity_billed = serializers.CharField(allow_null=True)
+    unit = serializers.CharField(allow_blank=True)
+    unit_price = serializers.CharField(allow_null=True)
+    amount = serializers.CharField()
+    tax_rate = serializers.CharField()
+    explanation = NameShape()
+    calls = serializers.IntegerField()
+
+
+class LinesShape(Shape):
+    """All lines of a document in their order."""
+
+    items = LineShape(many=True)
+
+
+class LineCallShape(Shape):
+    """A call behind a line, numbers masked."""
+
+    call_id = serializers.CharField()
+    leg = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    direction = serializers.CharField()
+    caller = serializers.CharField(allow_blank=True)
+    callee = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField()
+    talk_ms = serializers.IntegerField()
+    billed_seconds = serializers.IntegerField()
+
+
+class LineCallsShape(Shape):
+    """A page of calls in order of start."""
+
+    items = LineCallShape(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Give it as after= for the next page.")
+
+
+class PaymentShape(Shape):
+    """A payment; ``on_account`` is what no invoice has taken yet."""
+
+    id = serializers.IntegerField()
+    on = serializers.DateField()
+    amount = money()
+    currency = serializers.CharField()
+    on_account = serializers.DecimalField(18, 3, source="rest")
+    reversed = serializers.BooleanField()
+    reference = serializers.CharField(allow_blank=True)
+
+
+class PaymentsShape(Shape):
+    """A page of payments, the latest recorded first."""
+
+    items = PaymentShape(many=True)
+    next = serializers.IntegerField(allow_null=True, help_text="Give it as before= for the next page.")
+
+
+class CurrencyBalanceShape(Shape):
+    """What is owed in a currency; below zero too much was paid."""
+
+    currency = serializers.CharField()
+    balance = money()
+
+
+class BalanceShape(Shape):
+    """Invoices less credit notes, payments and what was written off, by currency; none when nothing is owed."""
+
+    items = CurrencyBalanceShape(many=True)

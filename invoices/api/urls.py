@@ -1,0 +1,24 @@
+"""The addresses of the tenant's documents and money."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, re_path
+
+from invoices.api import accounts, documents
+
+DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
+
+urlpatterns: list[URLPattern] = [
+    re_path(rf"^api/v1/{route}$", view.as_view(), name=name)
+    for route, view, name in (
+        ("invoices", documents.InvoicesView, "invoices"),
+        ("credit-notes", documents.CreditNotesView, "credit-notes"),
+        (rf"invoices/{DOCUMENT}", documents.InvoiceView, "invoice"),
+        (rf"invoices/{DOCUMENT}/lines", documents.LinesView, "invoice-lines"),
+        (rf"invoices/{DOCUMENT}/calls", documents.LineCallsView, "invoice-calls"),
+        (rf"invoices/{DOCUMENT}/pdf", documents.PDFView, "invoice-document"),
+        (rf"invoices/{DOCUMENT}/evidence", documents.EvidenceView, "invoice-bundle"),
+        ("payments", accounts.PaymentsView, "payments"),
+        ("balance", accounts.BalanceView, "balance"),
+    )
+]
