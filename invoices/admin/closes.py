@@ -133,7 +133,7 @@ class CloseRunAdmin(CloseAdmin):
                 continue_closes()
                 return HttpResponseRedirect(reverse("admin:invoices_closerun_change", args=[run.pk]))
         context = self.admin_site.each_context(request) | {
-            "title": _("Close a month"), "opts": self.opts, "form": form,
+            "title": _("Close a month"), "opts": self.opts, "form": form, "schedule": _schedule(),
         }  # fmt: skip
         return TemplateResponse(request, "admin/invoices/close_start.html", context)
 
@@ -219,6 +219,17 @@ class StartForm(forms.Form):
         label=_("month"), input_formats=["%Y-%m"], widget=forms.DateInput(attrs={"type": "month"}, format="%Y-%m"),
         help_text=_("The month in which the periods begin, such as 2026-10."),
     )  # fmt: skip
+
+
+def _schedule() -> list[tuple[Seller, CloseRun | None, CloseRun | None, int]]:
+    """List each seller with its last close, its last rehearsal, and how many contracts that one could not close."""
+    found = []
+    for seller in Seller.objects.order_by("code"):
+        last = CloseRun.objects.filter(seller=seller, purpose=CloseRun.CLOSE).order_by("-month", "-revision").first()
+        rehearsal = CloseRun.objects.filter(seller=seller, purpose=CloseRun.SHADOW).order_by("-revision").first()
+        parked = rehearsal.steps.filter(state=RunStep.PARKED).count() if rehearsal else 0
+        found.append((seller, last, rehearsal, parked))
+    return found
 
 
 def _last_month() -> date:

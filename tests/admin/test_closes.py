@@ -8,9 +8,11 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from invoices import tasks
 from invoices.admin.places import place_of
 from invoices.findings import SENTENCES
-from invoices.models import Finding, RunStep
+from invoices.models import CloseRun, Finding, RunStep
+from tenants.models import Seller
 from tests.conftest import TALK, call_of
 from tests.verbs.test_closing import close
 
@@ -105,3 +107,23 @@ def test_the_report_is_a_file_for_who_may_see_the_close(parked: RunStep, admin_c
         assert kind in answer["Content-Type"]
         assert answer.getvalue()
     assert staff("view_runstep").get(f"/admin/invoices/closerun/{parked.run_id}/report.csv").status_code == 403
+
+
+def test_the_schedule_closes_and_rehearses_by_itself_and_the_page_tells(parked: RunStep, monkeypatch: Any) -> None:
+    monkeypatch.setattr(tasks, "REHEARSAL_HOUR", 0)
+    CloseRun.objects.all().delete()
+    Seller.objects.update(billing_starts_on="2026-10-01", grace_days=2)
+    tasks.start_due_closes()
+    close, rehearsal = CloseRun.objects.get(purpose="close"), CloseRun.objects.get(purpose="shadow")
+    assert (close.started_by, close.month.isoformat()) == ("schedule", "2026-10-01")
+    tasks.start_due_closes()
+    assert CloseRun.objects.count() == 2, "once"
+    rehearsal.steps.update(state=RunStep.PARKED, reason="No price.")
+    page = staff("view_closerun", "change_invoice").get("/admin/invoices/closerun/start/").content.decode()
+    assert "by itself, 2 days after the period" in page
+    assert "1 contract could not be closed as it is" in page
+    assert f"/admin/invoices/closerun/{rehearsal.pk}/change/" in page
+    Seller.objects.update(closes_by_itself=False)
+    CloseRun.objects.all().delete()
+    tasks.start_due_closes()
+    assert not CloseRun.objects.filter(purpose="close").exists()
