@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -15,7 +16,7 @@ from billing.errors import Refused
 from invoices import wording
 from invoices.evidence import bundle_of
 from invoices.issuing import stored_pdf
-from invoices.models import CreditNote, Invoice
+from invoices.models import CreditNote, Invoice, Receivable
 from invoices.pages.calls import calls_links
 from invoices.pages.visiting import invoice_by, language_of, private
 from invoices.rendering import render_page
@@ -45,7 +46,7 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
             links=links,
             language=language,
             calls_of_line=calls_links(invoice, token),
-            notice=_credited(invoice, language),
+            notice=" ".join(filter(None, (_credited(invoice, language), _paid(invoice, language)))),
         )
     return private(HttpResponse(html))
 
@@ -86,3 +87,19 @@ def _credited(invoice: Invoice, language: Language) -> str:
     notes = CreditNote.objects.filter(credits=invoice).order_by("pk")
     told = [f"{note.number} ({wording.money(language, str(note.total), note.currency)})" for note in notes]
     return wording.label(language, "credited_by", notes=wording.pick(language, "、", ", ").join(told)) if told else ""
+
+
+def _paid(invoice: Invoice, language: Language) -> str:
+    """Say what was paid of an invoice, and what is open when it is not simply owed."""
+    receivable = Receivable.objects.filter(invoice=invoice).first()
+    if receivable is None:
+        return ""
+    today = datetime.now(UTC).astimezone(ZoneInfo(invoice.tenant.zone)).date()
+    key = {
+        Receivable.PAID: "paid_in_full", Receivable.PART_PAID: "paid_in_part", Receivable.OVERDUE: "overdue",
+    }.get(receivable.state(today))  # fmt: skip
+    return (
+        wording.label(language, key, open=wording.money(language, f"{receivable.open:f}", invoice.currency))
+        if key
+        else ""
+    )

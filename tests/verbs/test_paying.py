@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +23,7 @@ from invoices.books import broken
 from invoices.crediting import decide, request_credit
 from invoices.drafting import draft_month
 from invoices.ledger import post
+from invoices.links import page_link
 from invoices.models import CreditNote, Invoice, LedgerEntry, LedgerSide, Payment, Receivable, WriteOff
 from invoices.paying import CannotPay, allocate, record_payment, reverse_payment, set_off, take_back
 from invoices.writing_off import CannotWriteOff, decide_write_off, request_write_off
@@ -330,3 +334,21 @@ def _do(action: str, number: int, amount: Decimal, bill: Any, tenant: Tenant) ->
         take_back(payment.pk, invoice, reason="x", by="li", now=NOW)
     if action == "reverse":
         reverse_payment(payment.pk, reason="x", by="li", now=NOW)
+
+
+def test_the_hosted_page_says_what_is_paid_and_what_is_open(contract: Any, post: Any, client: Client) -> None:
+    post(call_of(1))
+    invoice = issue_by_two(draft_month(contract, period_containing(date(2026, 10, 1)), NOW).pk)
+    address = urlsplit(page_link(invoice)).path
+
+    def notice(day: int) -> str:
+        with time_machine.travel(NOW.replace(month=12, day=day), tick=False):
+            page = client.get(address, {"language": "en"}).content.decode()
+        return page.partition('role="status">')[2].partition("<")[0]
+
+    assert notice(1) == ""
+    assert notice(9) == "Overdue; still to be paid: CNY 0.32."
+    pay(invoice, "0.12")
+    assert notice(1) == "Paid in part; still to be paid: CNY 0.20."
+    pay(invoice, "0.20")
+    assert notice(9) == "This invoice is paid in full."
