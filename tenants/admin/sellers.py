@@ -50,17 +50,20 @@ class SellerAdmin(KeptAdmin):
     list_display = ("__str__", "code", "tax_id", "email", "payment_days")
     search_fields = ("name_zh", "name_en", "code", "tax_id")
     fieldsets = (
-        (None, {"fields": ("code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"))}),
+        (None, {"fields": ("code", "name_zh", "name_en", "tax_id", "address_zh", "address_en")}),
         (
             _("On the invoice"),
             {
                 "fields": (
-                    ("phone", "email", "sender_name"),
+                    ("phone", "email"),
+                    "sender_name",
                     ("bank_name", "bank_account"),
-                    ("payment_days", "reminder_days", "notice_days"),
-                    ("number_pattern", "picture"),
+                    ("payment_days", "notice_days"),
+                    "reminder_days",
+                    "number_pattern",
+                    "picture",
                 )
             },
         ),
-        (_("Month close"), {"fields": (("grace_days", "closes_by_itself", "billing_starts_on"),)}),
+        (_("Month close"), {"fields": ("grace_days", "closes_by_itself", "billing_starts_on")}),
     )

@@ -41,7 +41,7 @@ class TenantAdmin(KeptAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("seller", "code", ("name_zh", "name_en"), "tax_id", ("address_zh", "address_en"), "status")},
+            {"fields": ("seller", "code", "name_zh", "name_en", "tax_id", "address_zh", "address_en", "status")},
         ),
         (
             _("Billing"),
