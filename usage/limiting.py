@@ -2,7 +2,7 @@
 
 In the process and not in Redis: a limit protects this process's threads and database connection, costs nothing here
 and a round trip there, and goes on working when Redis is wiped or dead. With W processes a key may reach W times the
-rate at most; ``processes`` divides it beforehand.
+rate at most: docs/decisions/0021.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Bucket:
 class Limiter:
     """Let ``per_second`` records through for each key on average, and ``burst`` at once."""
 
-    def __init__(self, per_second: float, burst: float, *, processes: int = 1, most_keys: int = 10_000) -> None:
-        self.per_second, self.burst = per_second / processes, burst / processes
+    def __init__(self, per_second: float, burst: float, *, most_keys: int = 10_000) -> None:
+        self.per_second, self.burst = per_second, burst
         self.most_keys = most_keys
         self._buckets: dict[int, Bucket] = {}
         self._lock = threading.Lock()

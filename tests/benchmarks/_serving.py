@@ -115,11 +115,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, seconds: float = 30) -> None:
-    """Wait until something answers at a port."""
+def wait_for(port: int, seconds: float = 180) -> None:
+    """Wait until a web server answers: gunicorn listens long before a worker has loaded the site, on a busy machine a minute."""
     deadline = time.monotonic() + seconds
+    question = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), seconds) as line:
+            line.sendall(question)
+            _more(line)
             return
         if time.monotonic() > deadline:
             raise TimeoutError(f"nothing answers at port {port}")

@@ -29,10 +29,3 @@ def test_a_delivery_beyond_the_bucket_leaves_a_debt() -> None:
     with pytest.raises(TooFast):
         limiter.take(1, 1, clock=8.0)
     limiter.take(1, 1, clock=8.2)
-
-
-def test_processes_share_the_rate() -> None:
-    limiter = Limiter(per_second=10, burst=20, processes=2)
-    limiter.take(1, 10, clock=0)
-    with pytest.raises(TooFast):
-        limiter.take(1, 1, clock=0.1)
