@@ -20,6 +20,7 @@ _whole = msgspec.json.Decoder(list[CallRecord])
 _parts = msgspec.json.Decoder(list[msgspec.Raw])
 _one = msgspec.json.Decoder(CallRecord)
 _any = msgspec.json.Decoder()
+_lenient, _SPACE = json.JSONDecoder(strict=False), re.compile(r"[ \t\n\r]*")
 
 
 class UnreadableBody(Refused):
@@ -47,11 +48,35 @@ def decode(body: bytes) -> Sequence[Decoded]:
         if body.lstrip()[:1] == b"{":
             _any.decode(body)
             return [decode_one(body)]
-        raws = _parts.decode(body)
+        raws = [bytes(raw) for raw in _parts.decode(body)]
     except UNREADABLE as error:
-        raise UnreadableBody("not_json", f"The body is no JSON object or array of call records: {error}.") from None
+        raws = _elements(body)
+        if not raws:
+            raise UnreadableBody("not_json", f"The body is no JSON object or array of call records: {error}.") from None
     refuse_too_many(len(raws))
-    return [decode_one(bytes(raw)) for raw in raws]
+    return [decode_one(raw) for raw in raws]
+
+
+def _elements(body: bytes) -> list[bytes]:
+    """Split an array that the quick decoder refuses as a whole for NaN, half a character or a raw NUL in one record.
+
+    The record that has it is then refused by itself, and takes no other along. Empty when it is no array even so.
+    """
+    found: list[bytes] = []
+    text, at, wanted = body.decode("utf-8", "surrogateescape"), 0, "["
+    try:
+        while True:
+            at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+            if text[at] == "]" and found:
+                return found if not text[at + 1 :].strip(" \t\n\r") else []
+            if text[at] != wanted:
+                return []
+            start = _SPACE.match(text, at + 1).end()  # type: ignore[union-attr]
+            _, at = _lenient.raw_decode(text, start)
+            found.append(text[start:at].encode("utf-8", "surrogateescape"))
+            wanted = ","
+    except (ValueError, IndexError, RecursionError):
+        return []
 
 
 def decode_lines(body: bytes) -> Sequence[Decoded]:
