@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.mail import OwedMail
@@ -35,7 +36,7 @@ class BooksCheck(models.Model):
         ]  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.asked_at:%Y-%m-%d %H:%M}"
+        return f"{timezone.localtime(self.asked_at):%Y-%m-%d %H:%M}"
 
 
 class BooksMail(OwedMail):
