@@ -60,6 +60,14 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         LEFT JOIN invoices_invoice AS i ON i.seller_id = s.seller_id AND i.kind = s.kind AND i.number IS NOT NULL
             AND left(i.document ->> 'issued_on', 4)::int = s.year
         GROUP BY s.id HAVING count(i.id) <> s.next_number - 1"""),
+    ("I5", _("numbers were given in the order of issue"), r"""
+        SELECT id, number, issued_at, before FROM (
+            SELECT id, number, issued_at, max(issued_at) OVER (
+                PARTITION BY seller_id, kind, left(document ->> 'issued_on', 4), regexp_replace(number, '\d+', '0', 'g')
+                ORDER BY length(number), number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM invoices_invoice WHERE number IS NOT NULL) AS numbered
+        -- Two who issue at once read the clock before they wait for the number.
+        WHERE issued_at < before - interval '1 minute'"""),
     ("I6", _("each stored PDF is the one that was stored"), """
         SELECT id, invoice_id, sha256 FROM invoices_storedfile WHERE encode(sha256(content), 'hex') <> sha256"""),
     ("I8", _("nothing due lies undone"), """

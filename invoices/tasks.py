@@ -53,6 +53,13 @@ def continue_closes() -> None:
 
 
 @shared_task
+def keep_closes_going() -> None:
+    """Wake other workers, and work: so a close goes on even where every wake-up call waits until nobody needs it."""
+    continue_closes()
+    work_on_closes()
+
+
+@shared_task
 def work_on_closes(run_id: int | None = None) -> None:
     """Work on steps of closes for a while; leave the worker to other tasks in between."""
     began = monotonic()

@@ -18,7 +18,7 @@ from invoices.issuing import stored_pdf
 from invoices.models import BooksCheck, Delivery
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of, issue_by_two
-from tests.verbs.test_closing import close
+from tests.verbs.test_closing import close, other_contract
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,6 +74,15 @@ def test_a_row_changed_behind_our_back_is_named(books: Any, invariant: str, stat
         call_command("check_books")
     assert ended.value.code == 1
     assert f"{invariant} does not hold" in capsys.readouterr().out
+
+
+def test_a_number_that_was_given_out_of_turn_is_named(books: Any, seller: Any) -> None:
+    other = other_contract(seller)
+    run = close(seller, NOW + timedelta(hours=1))
+    issue_by_two(run.steps.get(contract=other).invoice_id)
+    tamper("UPDATE invoices_invoice SET issued_at = issued_at + interval '1 day' WHERE number = 'HD-2026-000001'")
+    (found,) = [each for each in broken(NOW + timedelta(hours=1)) if each.invariant == "I5"]
+    assert [row[1] for row in found.rows] == ["HD-2026-000002"]
 
 
 def test_the_nightly_check_raises_an_alarm_and_tells_by_mail(books: Any, smtp: Any, settings: Any) -> None:
