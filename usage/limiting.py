@@ -2,7 +2,7 @@
 
 In the process and not in Redis: a limit protects this process's threads and database connection, costs nothing here
 and a round trip there, and goes on working when Redis is wiped or dead. With W processes a key may reach W times the
-rate at most: docs/decisions/0021.
+rate at most: docs/decisions/0022.
 """
 
 from __future__ import annotations
