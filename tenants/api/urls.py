@@ -22,7 +22,7 @@ urlpatterns: list[URLPattern] = [
         (rf"contracts/{CONTRACT}", agreements.ContractView, "contract"),
         (rf"contracts/{CONTRACT}/end", agreements.EndView, "end-contract"),
         (rf"contracts/{CONTRACT}/renew", agreements.RenewView, "renew-contract"),
-        (rf"contracts/{CONTRACT}/events", agreements.EventsView, "events"),
+        (rf"contracts/{CONTRACT}/events", agreements.EventsView, "contract-events"),
         (rf"contracts/{CONTRACT}/versions", agreements.VersionsView, "versions"),
         (rf"contracts/{VERSION}", agreements.VersionView, "version"),
         (rf"contracts/{VERSION}/sign", agreements.SignView, "sign-version"),
