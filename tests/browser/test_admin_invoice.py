@@ -28,12 +28,13 @@ def test_finance_sees_the_lines_explained_and_issues_the_draft(
 ) -> None:
     admin_page.goto(f"{live_server.url}/admin/invoices/invoice/")
     admin_page.click("text=C-1 2026-10")
+    admin_page.wait_for_selector("text=Talk time")
     body = admin_page.inner_text("body")
-    assert "Talk time" in body
     assert "§ 3.1" in body
     assert "0.53" in body  # 2 minutes at 0.15 and 2 at 0.10, 6 % tax
     assert "minutes" in body
     admin_page.click("text=Put up for approval …")
+    admin_page.wait_for_selector("input[name=reason]")
     assert "1 draft will wait for approval: 0.53 CNY" in admin_page.inner_text("body")
     assert Invoice.objects.get().state == Invoice.DRAFT  # nothing happens before the button
     admin_page.fill("input[name=reason]", "Compared with September.")
@@ -46,6 +47,7 @@ def test_nobody_approves_what_they_put_up_themselves(admin_page: Any, live_serve
     request_issue(draft.pk, reason="Compared with September.", by="li", now=datetime.now(UTC))
     admin_page.goto(f"{live_server.url}/admin/invoices/invoice/{draft.pk}/change/")
     admin_page.click("text=Approve and issue …")
+    admin_page.wait_for_selector("input[name=reason]")
     assert "another person must approve it" in admin_page.inner_text("body")
     admin_page.click("button:has-text('Approve and issue')")
     admin_page.wait_for_selector("text=Another person than the one who asked must approve.")
