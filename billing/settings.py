@@ -163,11 +163,7 @@ CELERY_BEAT_SCHEDULE = {
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
     "check books": {"task": "invoices.tasks.check_books_tonight", "schedule": crontab(hour="19", minute="30")},
     "tell of broken books": {"task": "invoices.tasks.tell_of_books", "schedule": 60.0},
-    "continue closes": {
-        "task": "invoices.tasks.keep_closes_going",
-        "schedule": ENVIRONMENT.close_every_seconds,
-        "options": {"expires": 10},  # workers that are behind have ticks enough
-    },
+    "continue closes": {"task": "invoices.tasks.keep_closes_going", "schedule": ENVIRONMENT.close_every_seconds},
     "send due price notices": {"task": "tenants.tasks.send_due_notices", "schedule": 300.0},
 }
 

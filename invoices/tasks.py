@@ -7,6 +7,7 @@ from time import monotonic
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from billing.errors import Refused
@@ -22,7 +23,7 @@ from invoices.reminding import owe_reminders
 from invoices.settling import let_settled_months_go as release_settled_months
 from tenants.models import Contract
 
-DELIVERIES_A_TICK = 500
+DELIVERIES_A_TICK, DELIVERY_EXPIRES_SECONDS = 500, 30  # by then the next tick asks for it again
 WORKERS_WOKEN, WAKE_EXPIRES_SECONDS, SLICE_SECONDS = 8, 10, 20
 REHEARSAL_HOUR = 3
 BOOKS_SECONDS = 7200
@@ -54,25 +55,37 @@ def continue_closes() -> None:
 
 @shared_task
 def keep_closes_going() -> None:
-    """Wake other workers, and work: so a close goes on even where every wake-up call waits until nobody needs it."""
+    """Wake other workers, and work: so a close goes on even where every wake-up call waits until nobody needs it.
+
+    A tick is never too old to work, so it ends long before the next: ticks that pile up would keep other tasks waiting.
+    """
     continue_closes()
-    work_on_closes()
+    _work_for(settings.ENVIRONMENT.close_every_seconds / 2)
 
 
 @shared_task
 def work_on_closes(run_id: int | None = None) -> None:
     """Work on steps of closes for a while; leave the worker to other tasks in between."""
-    began = monotonic()
-    while monotonic() - began < SLICE_SECONDS:
-        if not work_on_some(run_id):
-            return
-    work_on_closes.apply_async((run_id,), expires=WAKE_EXPIRES_SECONDS)
+    if _work_for(SLICE_SECONDS, run_id):
+        work_on_closes.apply_async((run_id,), expires=WAKE_EXPIRES_SECONDS)
 
 
-def work_on_some(run_id: int | None = None) -> int:
-    """Bring some steps as far as they go, and log what became of each; return how many there were to work on."""
+def _work_for(seconds: float, run_id: int | None = None) -> bool:
+    """Work on steps until none is free or the time is over; return whether some may be left."""
+    until = monotonic() + seconds
+    while (left := until - monotonic()) > 0:
+        if not work_on_some(run_id, left):
+            return False
+    return True
+
+
+def work_on_some(run_id: int | None = None, seconds: float = SLICE_SECONDS) -> int:
+    """Bring some steps as far as they go, and log what became of each; return how many there were to work on.
+
+    After so many ``seconds`` none is begun any more.
+    """
     claims = stepping.claim_some(datetime.now(UTC), run_id)
-    for held, fault in stepping.work_through(claims, seconds=SLICE_SECONDS):
+    for held, fault in stepping.work_through(claims, seconds=seconds):
         step = held.step
         told = log.bind(
             step_id=step.pk, tenant_id=step.tenant_id, contract_id=step.contract_id, period=held.period.label
@@ -158,7 +171,7 @@ def deliver_due() -> None:
     if interrupted := give_up_interrupted(Delivery, now):
         log.warning("deliveries unknown", count=interrupted)
     for delivery_id in due_mails(Delivery, now, DELIVERIES_A_TICK):
-        deliver_one.delay(delivery_id)
+        deliver_one.apply_async((delivery_id,), expires=DELIVERY_EXPIRES_SECONDS)
 
 
 @shared_task

@@ -7,19 +7,22 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery import Task, current_app
+from django.conf import settings
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from billing.periods import period_containing
 from invoices import closing, stepping
-from invoices.models import CloseRun, Finding, Invoice, Reopening, RunStep
+from invoices.models import CloseRun, Delivery, Finding, Invoice, Reopening, RunStep
 from invoices.reopening import CannotReopen, decide, request_reopening
-from invoices.tasks import continue_closes, work_on_some
+from invoices.tasks import continue_closes, deliver_due, keep_closes_going, work_on_some
 from tenants.contracts import sign
 from tenants.models import Contract, ContractVersion, Seller, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.declarations import declare
 from usage.models import UsageMonth
+from usage.tasks import count_stale_months
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER = period_containing(date(2026, 10, 1))
@@ -148,6 +151,52 @@ def test_beat_ends_a_run_whose_last_worker_died_before_it_said_so(seller: Any, c
     continue_closes()
     run.refresh_from_db()
     assert run.state == "done"
+
+
+def test_a_close_ends_though_every_message_waits_a_minute_for_a_worker(
+    seller: Any, contract: Any, post: Any, tenant: Any, monkeypatch: Any
+) -> None:
+    """A backlog, as of mails that a slow server takes: wake-up calls expire before a worker comes to them."""
+    other_contract(seller)
+    run = closing.start_close(seller, FIRST, by="li", now=NOW)
+    tick = settings.CELERY_BEAT_SCHEDULE["continue closes"]
+    waiting = [(current_app.tasks[tick["task"]], (), tick.get("options", {}).get("expires"))]
+    monkeypatch.setattr(Task, "apply_async", lambda task, args=(), expires=None: waiting.append((task, args, expires)))
+    while waiting:
+        task, arguments, expires = waiting.pop(0)
+        if expires is None or expires > 60:
+            task(*arguments)
+    run.refresh_from_db()
+    assert run.state == "done"
+
+
+def test_a_tick_ends_before_the_next_though_steps_are_left(seller: Any, contract: Any, monkeypatch: Any) -> None:
+    """Else ticks pile up during a long close, and live totals and mails wait behind them."""
+    for number in range(30):
+        other_contract(seller, f"t{number}")
+    run = closing.start_close(seller, FIRST, by="li", now=NOW)
+    monkeypatch.setattr(Task, "apply_async", lambda *_, **__: None)
+    often = settings.ENVIRONMENT.model_copy(update={"close_every_seconds": 0.02})
+    monkeypatch.setattr(settings, "ENVIRONMENT", often)
+    keep_closes_going()
+    assert 1 <= run.steps.filter(state="ready").count() < 31
+    assert not run.steps.filter(claimed_until__isnull=False).exists()
+
+
+def test_what_a_tick_asks_for_expires_before_the_next_asks_again(
+    contract: Any, post: Any, bill: Any, monkeypatch: Any
+) -> None:
+    """Else the messages of every tick pile up in front of all others while workers are behind."""
+    post(call_of(1))
+    Delivery.objects.create(invoice=bill("10"), recipient="finance@north.example", due_at=NOW)
+    asked: list[tuple[str, float | None]] = []
+    monkeypatch.setattr(Task, "apply_async", lambda task, args=(), expires=None: asked.append((task.name, expires)))
+    for name, tick in (("count stale months", count_stale_months), ("deliver due mails", deliver_due)):
+        tick()
+        assert asked, name
+        seconds = settings.CELERY_BEAT_SCHEDULE[name]["schedule"]
+        assert all(expires is not None and expires <= seconds for _task, expires in asked), asked
+        asked.clear()
 
 
 def test_a_worker_that_was_taken_for_dead_changes_nothing(seller: Any, contract: Any, post: Any) -> None:
