@@ -6,6 +6,7 @@ The conditions come from ``usage.selectors``, which also says which calls stand 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -200,6 +201,13 @@ def left_to_the_engine(takings: Sequence[Taking], agreement: Agreement, zone: st
     return SQL("({} AND NOT COALESCE({}, FALSE))").format(
         COUNTED["answered"], selectors.all_of([selectors.in_one_band(agreement.bands, zone), taken])
     )
+
+
+def may_be_cut(taking: Taking, agreement: Agreement, zone: str) -> Composable:
+    """Give the condition under which a clause may have a part of a call that begins in another band than it takes."""
+    anywhere = selectors.selected(replace(taking.select, band=()), agreement, zone)
+    whole = selectors.in_one_band(agreement.bands, zone)
+    return selectors.all_of([COUNTED["answered"], SQL("NOT COALESCE({}, FALSE)").format(whole), *anywhere])
 
 
 def _number(taking: Taking) -> Composable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,12 +15,13 @@ from billing.periods import Period
 from billing.rating import Line
 from billing.rating.bundle import numbers_of
 from billing.rating.calls import Call, Taken, take
+from billing.rating.calls import cell_of as cell_taken
 from billing.rating.counting import Taking, meters
 from billing.rating.matrix import matching_cell
 from billing.rating.terms import Matrix, Segment, Terms
 from billing.rating.totals import Pairs, Totals
 from usage import selectors
-from usage.counting import calls_of, cell_of, group_of
+from usage.counting import calls_of, cell_of, cut_at_edges, group_of, may_be_cut
 
 AT_ONCE = 2000
 COLUMNS = SQL(
@@ -75,34 +76,46 @@ class TracedCall:
         return sum(each.billed_seconds for each in self.taken)
 
     @property
+    def counts(self) -> int:
+        """Say whether the line counts the call, 1 or 0: a call that is cut counts where it begins."""
+        return sum(each.opens for each in self.taken)
+
+    @property
     def place(self) -> Place:
         """Say where the list goes on after this call."""
         return Place(self.started_at, self.source_id, self.call_id, self.leg)
 
 
 def is_traceable(line: Line) -> bool:
-    """Tell whether calls stand behind a line: it counts some, and a clause took them."""
-    return line.evidence is not None and line.evidence.calls > 0 and bool(line.evidence.selector)
+    """Tell whether calls stand behind a line: a clause took them, or at least later parts of some that are cut."""
+    return line.evidence is not None and any(line.evidence[:3]) and bool(line.evidence.selector)
 
 
 def page_of_calls(
     tenant_id: int, terms: Terms, totals: Totals, line: Line, *, day: date | None, after: Place | None, limit: int
 ) -> list[TracedCall]:
-    """List up to ``limit`` calls behind a line in order of start, all of them or those of one local day.
+    """List up to ``limit`` calls behind a line in order of start, all of them or those that start on one local day.
 
-    Lines that are tiers of one clause share its calls. Empty for a line without calls.
+    Lines that are tiers of one clause share its calls; a call that is cut stands behind each line that has a part of it.
+    Empty for a line without calls.
     """
     connection.ensure_connection()  # the rows come through psycopg, by name
+    found: list[TracedCall] = []
+    at_once = limit
     with connection.connection.cursor(row_factory=class_row(TracedCall)) as rows:
-        rows.execute(_statement(tenant_id, terms, totals, line, day=day, after=after, limit=limit))
-        return [_with_taken(terms, line, call) for call in rows]
+        while True:
+            read = rows.execute(
+                _statement(tenant_id, terms, totals, line, day=day, after=after, limit=at_once)
+            ).fetchall()
+            found += _behind(terms, line, read)
+            if len(found) >= limit or len(read) < at_once:
+                return found[:limit]
+            after, at_once = read[-1].place, AT_ONCE
 
 
 def calls_of_line(tenant_id: int, terms: Terms, totals: Totals, line: Line) -> Iterator[TracedCall]:
     """Yield every call behind a line in order of start, in memory that does not grow with them."""
-    statement = _statement(tenant_id, terms, totals, line, day=None, after=None, limit=None)
-    for call in _streamed(statement):
-        yield _with_taken(terms, line, call)
+    return _behind(terms, line, _streamed(_statement(tenant_id, terms, totals, line, day=None, after=None, limit=None)))
 
 
 def calls_of_month(tenant_id: int, terms: Terms) -> Iterator[TracedCall]:
@@ -152,43 +165,69 @@ def _segment_of(terms: Terms, line: Line) -> Segment:
     return next(segment for segment in terms.segments if segment.number == line.version)
 
 
-def _taken_by(terms: Terms, totals: Totals, segment: Segment, line: Line) -> Composable:
-    """Give the condition under which a call belongs to a line: its clause took it, in its group and cell."""
+def _meter_of(segment: Segment, line: Line) -> tuple[Sequence[Taking], Taking | None]:
+    """Find the clause of a line among those that compete with it for calls."""
     for takings in meters(segment.agreement).values():
         for taking in takings:
-            if taking.clause != line.code:
-                continue
-            if taking.measure:
-                return selectors.TRUE
-            conditions = [selectors.taken_first(takings, taking.clause, segment.agreement, terms.zone)]
-            if taking.group_by:
-                conditions.append(SQL("{} = {}").format(group_of(taking, segment, terms.zone), Literal(line.group)))
-            if line.cell:
-                conditions.append(_in_cell(terms, totals, segment, taking, line))
-            return selectors.all_of(conditions)
-    return SQL("FALSE")
+            if taking.clause == line.code:
+                return takings, taking
+    return (), None
+
+
+def _taken_by(terms: Terms, totals: Totals, segment: Segment, line: Line) -> Composable:
+    """Give the condition under which a call belongs to a line: its clause took it, in its group and cell.
+
+    A call that may be cut belongs to it perhaps: ``_behind`` looks at its parts.
+    """
+    takings, taking = _meter_of(segment, line)
+    if taking is None:
+        return SQL("FALSE")
+    if taking.measure:
+        return selectors.TRUE
+    taken = selectors.taken_first(takings, taking.clause, segment.agreement, terms.zone)
+    if line.cell:
+        taken = selectors.all_of([taken, _in_cell(terms, totals, segment, taking, line)])
+    if cut_at_edges(takings):
+        taken = selectors.any_of([taken, may_be_cut(taking, segment.agreement, terms.zone)])
+    if taking.group_by:
+        in_group = SQL("{} = {}").format(group_of(taking, segment, terms.zone), Literal(line.group))
+        return selectors.all_of([taken, in_group])
+    return taken
 
 
 def _in_cell(terms: Terms, totals: Totals, segment: Segment, taking: Taking, line: Line) -> Composable:
     """Give the condition for the cell of a matrix: the counted values that the engine puts there."""
-    clause = next(each for each in segment.agreement.clauses if each.code == line.code)
-    price = getattr(clause, "use_price", None) or getattr(clause, "price", None)
     values = {row.cell for row in totals.rows if (row.segment, row.clause) == (segment.number, line.code)}
-    fitting = [value for value in values if isinstance(price, Matrix) and _cell_named(price, value) == line.cell]
+    fitting = [value for value in values if _cell_named(segment, line, value) == line.cell]
     return SQL("{}::jsonb = ANY({}::jsonb[])").format(
         cell_of(taking, segment, terms.zone), Literal([json.dumps(value) for value in fitting])
     )
 
 
-def _cell_named(price: Matrix, value: Pairs) -> Pairs:
+def _cell_named(segment: Segment, line: Line, value: Pairs) -> Pairs:
+    """Name the cell that the price of a line's clause has for a value, as lines name it; none without a matrix."""
+    clause = next(each for each in segment.agreement.clauses if each.code == line.code)
+    price = getattr(clause, "use_price", None) or getattr(clause, "price", None)
+    if not isinstance(price, Matrix):
+        return ()
     index = matching_cell(price, dict(value))
     return tuple(sorted(price.cells[index].where.items())) if index < len(price.cells) else (("cell", "otherwise"),)
 
 
-def _with_taken(terms: Terms, line: Line, call: TracedCall) -> TracedCall:
-    taken, _ = take(_segment_of(terms, line).agreement, terms.zone, as_rated(call))
-    call.taken = tuple(each for each in taken if each.clause == line.code)
-    return call
+def _behind(terms: Terms, line: Line, calls: Iterable[TracedCall]) -> Iterator[TracedCall]:
+    """Give calls with what a line's clause took of them; of those that may be cut, the ones of which the line has a part."""
+    segment = _segment_of(terms, line)
+    takings, taking = _meter_of(segment, line)
+    cuts = cut_at_edges(takings)
+    for call in calls:
+        rated = as_rated(call)
+        taken = [each for each in take(segment.agreement, terms.zone, rated)[0] if each.clause == line.code]
+        if cuts and taking is not None and line.cell:
+            cells = [_cell_named(segment, line, cell_taken(taking, rated, each.band)) for each in taken]
+            taken = [each for each, cell in zip(taken, cells, strict=True) if cell == line.cell]
+        call.taken = tuple(taken)
+        if taken or not cuts:
+            yield call
 
 
 def as_rated(call: TracedCall) -> Call:

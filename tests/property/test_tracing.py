@@ -1,0 +1,95 @@
+"""What a line says and what the list of its calls adds up to are the same: any calls, any clauses, cut or not."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.periods import period_containing
+from billing.rating import Line, Terms, Totals, rate, terms_from_versions
+from tests.property.test_counting import (
+    BANDS,
+    MONTHS,
+    NAME,
+    PRICES,
+    RULES,
+    SELECTS,
+    TENANTS,
+    ZONES,
+    clauses,
+    counted_by_database,
+    records,
+)
+from usage.tracing import Place, TracedCall, calls_of_line, is_traceable, page_of_calls
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+BY_BAND = {
+    "kind": "matrix",
+    "dimensions": ["band", "region"],
+    "cells": [{"where": {"band": "peak"}, "price": "0.3"}, {"where": {"band": "night", "region": "310000"}, "price": "0.2"}],
+    "otherwise": "0.1",
+}  # fmt: skip
+CUT = RULES[-3:]
+
+
+@st.composite
+def with_cuts(draw: Any) -> list[dict[str, Any]]:
+    """Draw clauses of which one or two at least cut the talk, the first by any price, for some calls or all."""
+    cut = [
+        {
+            "kind": "duration",
+            "code": f"cut{number}",
+            "name": NAME,
+            "select": draw(st.sampled_from(SELECTS)),
+            "price": draw(st.sampled_from([BY_BAND, *PRICES])),
+            "rule": draw(st.sampled_from(CUT)),
+        }
+        | draw(st.sampled_from([{}, {"group_by": "robot"}]))
+        for number in range(draw(st.integers(1, 2)))
+    ]
+    return [*cut, *draw(clauses())]
+
+
+def paged(tenant_id: int, terms: Terms, totals: Totals, line: Line, limit: int) -> list[TracedCall]:
+    found: list[TracedCall] = []
+    after: Place | None = None
+    while page := page_of_calls(tenant_id, terms, totals, line, day=None, after=after, limit=limit):
+        found += page
+        after = page[-1].place
+        if len(page) < limit:
+            break
+    return found
+
+
+@settings(
+    max_examples=int(os.environ.get("HUADAN_HYPOTHESIS_EXAMPLES", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)  # each example is a tenant of its own
+@given(st.data())
+def test_the_calls_behind_a_line_add_up_to_what_it_says(transactional_db: None, data: st.DataObject) -> None:
+    month = period_containing(data.draw(st.sampled_from(MONTHS)))
+    document = {"version": 1, "currency": "CNY", "bands": BANDS}
+    cut = data.draw(st.dates(month.starts_on, month.ends_on - timedelta(days=1)))
+    versions = [(str(day), day, document | {"clauses": data.draw(with_cuts())}) for day in (date(2020, 1, 1), cut)]
+    terms = terms_from_versions(month, data.draw(st.sampled_from(ZONES)), versions)
+    totals = counted_by_database(terms, data.draw(records(month.starts_on)), {})
+    tenant_id = next(TENANTS) - 1  # the one it was counted for
+    limit = data.draw(st.integers(1, 5))
+    timed = {
+        (s.number, clause.code) for s in terms.segments for clause in s.agreement.clauses if clause.kind == "duration"
+    }
+    for line in rate(terms, totals).lines:
+        if (line.version, line.code) not in timed or line.evidence is None or not line.evidence.selector:
+            continue
+        calls = list(calls_of_line(tenant_id, terms, totals, line))
+        talk_ms = sum(taken.talk_ms for call in calls for taken in call.taken)
+        sums = sum(call.counts for call in calls), talk_ms, sum(call.billed_seconds for call in calls)
+        assert sums == line.evidence[:3], line.key
+        assert is_traceable(line) == bool(calls)
+        assert [call.place for call in paged(tenant_id, terms, totals, line, limit)] == [each.place for each in calls]
