@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 
 from billing.rating import Bill, Terms, Totals
+from invoices.drafting import draft_month
 from invoices.links import page_link
 from invoices.models import Invoice
-from tests.verbs.test_evidence import bundle, invoice  # noqa: F401 - the same invoice
+from tests.conftest import NOW, call_of
+from tests.verbs.test_evidence import BANDS, NAME, OCTOBER, bundle, invoice  # noqa: F401 - the same invoice
 from usage.tracing import calls_of_line, is_traceable, page_of_calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,3 +91,21 @@ def test_a_page_nobody_wrote_is_the_first(invoice: Invoice, after: str) -> None:
     query = urlencode({"key": "dials", "after": after, "day": "2026-02-30"})
     answer = Client().get(f"{page_link(invoice)}/calls?{query}")
     assert answer.status_code == 200
+
+
+def test_a_call_that_is_cut_stands_behind_each_line_it_reaches(make_contract: Any, post: Any) -> None:
+    cut = {"kind": "duration", "name": NAME, "price": "0.1", "rule": {"at_band_edge": "split"}}
+    peak = cut | {"code": "peak", "select": {"band": ["peak"]}}
+    contract = make_contract(peak, cut | {"code": "rest"}, bands=BANDS)
+    at = {"started_at": "2026-10-08T07:59:00+08:00", "answered_at": "2026-10-08T07:59:00+08:00"}
+    post(call_of(1, **at, ended_at="2026-10-08T08:03:00+08:00"), call_of(2))
+    terms, totals, bill = parts_of(draft_month(contract, OCTOBER, NOW))
+    found = {
+        line.code: [(call.call_id, call.counts, call.billed_seconds) for call in calls]
+        for line in bill.lines
+        for calls in [list(calls_of_line(contract.tenant_id, terms, totals, line))]
+    }
+    assert found == {"peak": [("call-1", 0, 180), ("call-2", 1, 120)], "rest": [("call-1", 1, 60)]}
+    for line in bill.lines:
+        page = page_of_calls(contract.tenant_id, terms, totals, line, day=None, after=None, limit=1)
+        assert [call.call_id for call in page] == ["call-1"]
