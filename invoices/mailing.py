@@ -74,7 +74,7 @@ def _message(delivery_id: int, now: datetime) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=mail.subject,
         body=mail.text,
-        from_email=invoice.seller.mail_sender,
+        from_email=invoice.seller.mail_sender(invoice.language),
         to=[delivery.recipient],
         headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
     )

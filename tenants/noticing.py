@@ -94,7 +94,7 @@ def _message(notice_id: int) -> EmailMessage:
         message = EmailMultiAlternatives(
             subject=" ".join(told["subject"].split()),
             body=render_to_string("tenants/notice.txt", told),
-            from_email=seller.mail_sender,
+            from_email=seller.mail_sender(notice.version.contract.tenant.language),
             to=[notice.recipient],
             headers={"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"},
         )

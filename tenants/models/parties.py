@@ -128,10 +128,9 @@ class Seller(Party):
         verbose_name = _("seller")
         verbose_name_plural = _("sellers")
 
-    @property
-    def mail_sender(self) -> str:
-        """Give the sender of its mails, with the name to show."""
-        return formataddr((self.sender_name or str(self), self.email))
+    def mail_sender(self, language: str) -> str:
+        """Give the sender of a mail in a language, zh or en, with the name to show."""
+        return formataddr((self.sender_name or (self.name_zh if language == "zh" else self.name_en), self.email))
 
 
 class Tenant(Party):

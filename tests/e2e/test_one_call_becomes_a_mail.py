@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import urllib.request
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from invoices.approving import request_issue
 from invoices.management.demo.mailbox import messages
 from invoices.models import Delivery, Invoice
 from tests.conftest import SAMPLES
@@ -41,11 +42,12 @@ def test_one_freeswitch_record_becomes_an_invoice_in_the_mail(
         wait_for(Invoice.objects.exists, "the draft")
         draft = Invoice.objects.get()
         assert (draft.net, draft.total) == (Decimal("0.15"), Decimal("0.16"))  # one started minute, 6 % tax
-        running.ask_worker("invoices.tasks.issue_invoice", draft.pk, "test")
+        request_issue(draft.pk, reason="Reviewed.", by="clerk", now=datetime.now(UTC))
+        running.ask_worker("invoices.tasks.issue_invoice", draft.pk, "approver")
         wait_for(Delivery.objects.filter(state=Delivery.SENT).exists, "the delivery")
         (_, mail), *more = messages(running.mailbox)
         assert not more
-        assert (mail["From"], mail["To"]) == ("billing@huadan.example", "finance@north.example")
+        assert (mail["From"], mail["To"]) == ('"Huadan Ltd." <billing@huadan.example>', "finance@north.example")
         assert "0.16" in str(mail["Subject"])
         pdf = next(each for each in mail.iter_attachments() if each.get_filename() == "HD-2026-000001.pdf")
         assert "0.16" in PdfReader(BytesIO(pdf.get_content())).pages[0].extract_text()
