@@ -20,7 +20,7 @@ from invoices.paying import CannotPay
 from tenants.models import Seller, Tenant
 from tests.conftest import NOW
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 
 EXPORTS = {
     "招商银行": "账号,1109\n交易日,交易时间,起息日,交易类型,借方金额,贷方金额,余额,摘要,流水号,收(付)方名称,收(付)方帐号\n"

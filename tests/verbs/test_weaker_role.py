@@ -18,12 +18,11 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from billing.periods import period_containing
 from invoices.drafting import draft_month
-from invoices.issuing import issue
 from tenants.contracts import amend
 from tenants.models import Contract, ContractVersion
 from tenants.packages import buy_package
 from tenants.subscribing import change_subscription
-from tests.conftest import NOW, TALK, call_of
+from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.partitions import ensure_partitions, forget_partitions
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
@@ -166,7 +165,7 @@ def test_the_role_does_the_work_of_a_month(role: str, agreed: Contract, post: An
     amend(agreed, agreement, starts_on=date(2026, 10, 16), **ACT)
     post(*(call_of(number) for number in range(3)))
     october = period_containing(date(2026, 10, 1))
-    invoice = issue(draft_month(agreed, october, NOW).pk, by="li", now=NOW)
+    invoice = issue_by_two(draft_month(agreed, october, NOW).pk)
     assert invoice.number
     forget_partitions()
     ensure_partitions([date(2031, 5, 1)])
