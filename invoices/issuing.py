@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from email.utils import make_msgid
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -88,9 +87,8 @@ def _settle_packages(invoice: Invoice, now: datetime) -> None:
 
 def owe_mails(invoice: Invoice, now: datetime) -> None:
     """Put a mail into the queue for each contact who receives invoices."""
-    domain = invoice.seller.email.rpartition("@")[2] or "localhost"
     Delivery.objects.bulk_create(
-        Delivery(invoice=invoice, recipient=contact.email, message_id=make_msgid(domain=domain), due_at=now)
+        Delivery(invoice=invoice, recipient=contact.email, message_id=invoice.seller.new_message_id(), due_at=now)
         for contact in invoice.tenant.contacts.filter(receives_invoices=True).order_by("pk")
     )
 

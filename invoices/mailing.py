@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from email.mime.image import MIMEImage
-from email.utils import make_msgid
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -50,10 +49,9 @@ def send_again(delivery_id: int, *, reason: str, by: str, now: datetime) -> Deli
             raise CannotSend("waits", _("It is to be sent anyway."))
         if delivery.state in (Delivery.SENT, Delivery.DROPPED):
             copies = delivery.invoice.deliveries.filter(kind__startswith=COPY, recipient=delivery.recipient).count()
-            domain = delivery.invoice.seller.email.rpartition("@")[2] or "localhost"
             delivery = Delivery(
                 invoice=delivery.invoice, kind=f"{COPY}{copies + 1}", recipient=delivery.recipient,
-                message_id=make_msgid(domain=domain),
+                message_id=delivery.invoice.seller.new_message_id(),
             )  # fmt: skip
         delivery.state, delivery.attempts, delivery.due_at, delivery.answer = Delivery.QUEUED, 0, now, ""
         delivery.save()

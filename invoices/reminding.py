@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from email.utils import make_msgid
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -60,10 +59,11 @@ def _owe(invoice: Invoice, level: int, now: datetime) -> bool:
     locked_invoice(invoice.pk)
     if _reminded(invoice, level):
         return False  # somebody was quicker
-    domain = invoice.seller.email.rpartition("@")[2] or "localhost"
     kind, recipients = f"{REMINDER}{level}", invoice.tenant.contacts.filter(receives_invoices=True).order_by("pk")
     mails = [
-        Delivery(invoice=invoice, kind=kind, recipient=each.email, due_at=now, message_id=make_msgid(domain=domain))
+        Delivery(
+            invoice=invoice, kind=kind, recipient=each.email, due_at=now, message_id=invoice.seller.new_message_id()
+        )
         for each in recipients
     ]
     Delivery.objects.bulk_create(mails)

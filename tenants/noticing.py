@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from email.utils import make_msgid
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,10 +60,9 @@ def refuse_without_notice(version: ContractVersion, raised: list[PriceChange], n
 def owe_notices(version: ContractVersion, now: datetime) -> None:
     """Owe a mail to each contact who receives invoices, from the day of notice on. Part of the signing transaction."""
     tenant = version.contract.tenant
-    domain = tenant.seller.email.rpartition("@")[2] or "localhost"
     due_at = max(now, midnight(version.notice_on or version.starts_on, tenant.zone))
     PriceNotice.objects.bulk_create(
-        PriceNotice(version=version, recipient=contact.email, message_id=make_msgid(domain=domain), due_at=due_at)
+        PriceNotice(version=version, recipient=contact.email, message_id=tenant.seller.new_message_id(), due_at=due_at)
         for contact in tenant.contacts.filter(receives_invoices=True).order_by("pk")
     )
 

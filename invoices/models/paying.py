@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from invoices.models.deciding import UNDECIDED, TwoPeople, takes_two
 from invoices.models.documents import Invoice
 from tenants.models import CURRENCIES, Seller, Tenant
 
@@ -146,17 +147,11 @@ class BankLine(models.Model):
         return f"{self.on} {self.amount.normalize():f} {self.payer}".strip()
 
 
-class WriteOff(models.Model):
+class WriteOff(TwoPeople):
     """A wish to give up what is open of an invoice (坏账核销): asked for by one person, decided by another."""
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="write_offs", verbose_name=_("invoice"))
     amount = models.DecimalField(_("amount"), max_digits=18, decimal_places=3)
-    reason = models.CharField(_("reason"), max_length=300)
-    requested_by = models.CharField(_("requested by"), max_length=150)
-    requested_at = models.DateTimeField(_("requested"))
-    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
-    decided_at = models.DateTimeField(_("decided"), null=True)
-    approved = models.BooleanField(_("approved"), null=True)
 
     class Meta:
         verbose_name = _("write-off")
@@ -165,14 +160,9 @@ class WriteOff(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="write_off_gives_up_something"),
+            takes_two("write_off_takes_two"),
             models.CheckConstraint(
-                condition=~models.Q(decided_by=models.F("requested_by"))
-                & ~models.Q(reason="")
-                & ~models.Q(requested_by=""),
-                name="write_off_takes_two",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(approved__isnull=True, decided_at__isnull=True, decided_by="")
+                condition=UNDECIDED
                 | (models.Q(approved__isnull=False, decided_at__isnull=False) & ~models.Q(decided_by="")),
                 name="write_off_is_decided_by_someone",
             ),

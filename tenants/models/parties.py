@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from email.utils import formataddr
+from email.utils import formataddr, make_msgid
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -127,6 +127,10 @@ class Seller(Party):
     class Meta:
         verbose_name = _("seller")
         verbose_name_plural = _("sellers")
+
+    def new_message_id(self) -> str:
+        """Make a Message-ID of the domain its mails are sent from."""
+        return make_msgid(domain=self.email.rpartition("@")[2] or "localhost")
 
     def mail_sender(self, language: str) -> str:
         """Give the sender of a mail in a language, zh or en, with the name to show."""
