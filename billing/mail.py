@@ -16,10 +16,20 @@ import css_inline
 from django.core.mail import EmailMessage, get_connection
 from django.db import models
 from django.db.models import F
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop as own_words
 
 SENT, LATER, REFUSED, UNKNOWN = "sent", "later", "refused", "unknown"
 SENDING_TAKES = timedelta(minutes=5)
+ACCEPTED = own_words("Accepted.")
+INTERRUPTED = own_words("The sender was interrupted while sending.")
+NOT_COMPOSED = own_words("The mail could not be composed.")
+NOTHING_OPEN = own_words("Nothing is open any more.")
+NO_CONNECTION = own_words("No connection")
+CONNECTION_LOST = own_words("Connection lost while sending")
+GIVEN_UP = own_words("Given up")
+OWN_WORDS = {ACCEPTED, INTERRUPTED, NOT_COMPOSED, NOTHING_OPEN, NO_CONNECTION, CONNECTION_LOST, GIVEN_UP}
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)]
 
 
@@ -45,6 +55,11 @@ class OwedMail(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def said(self) -> str:
+        """Give the mail server's words, and our own in the reader's language."""
+        return in_readers_language(self.answer)
+
 
 class NotNeeded(Exception):
     """What the mail was to say is not true any more; it is not sent."""
@@ -67,7 +82,7 @@ def due_mails(kind: type[OwedMail], now: datetime, limit: int) -> list[int]:
 def give_up_interrupted(kind: type[OwedMail], now: datetime) -> int:
     """Mark mails whose sender died while sending as unknown: the mail may have gone out, so it is not sent again."""
     interrupted = _all(kind).filter(state=OwedMail.SENDING, sending_until__lt=now)
-    return interrupted.update(state=OwedMail.UNKNOWN, answer="The sender was interrupted while sending.")
+    return interrupted.update(state=OwedMail.UNKNOWN, answer=INTERRUPTED)
 
 
 def send_once(kind: type[OwedMail], pk: int, now: datetime, compose: Callable[[int], EmailMessage]) -> str:
@@ -86,7 +101,7 @@ def send_once(kind: type[OwedMail], pk: int, now: datetime, compose: Callable[[i
         return _settle(kind, pk, OwedMail.DROPPED, str(reason))
     except BaseException:
         # Nothing has left the house: hand it back for the next try, and let the fault be seen.
-        _settle(kind, pk, OwedMail.QUEUED, "The mail could not be composed.", due_at=now + RETRY_AFTER[0])
+        _settle(kind, pk, OwedMail.QUEUED, NOT_COMPOSED, due_at=now + RETRY_AFTER[0])
         raise
     answer = hand_over(message)
     if answer.outcome == LATER:
@@ -105,7 +120,7 @@ def hand_over(message: EmailMessage) -> Answer:
     try:
         connection.open()
     except (OSError, smtplib.SMTPException) as error:
-        return Answer(LATER, f"No connection: {error}")
+        return Answer(LATER, f"{NO_CONNECTION}: {error}")
     try:
         connection.send_messages([message])
     except smtplib.SMTPResponseException as error:
@@ -113,10 +128,16 @@ def hand_over(message: EmailMessage) -> Answer:
     except smtplib.SMTPRecipientsRefused as error:
         return _answered(*next(iter(error.recipients.values())))
     except (OSError, smtplib.SMTPException) as error:
-        return Answer(UNKNOWN, f"Connection lost while sending: {error}")
+        return Answer(UNKNOWN, f"{CONNECTION_LOST}: {error}")
     finally:
         connection.close()
-    return Answer(SENT, "Accepted.")
+    return Answer(SENT, ACCEPTED)
+
+
+def in_readers_language(answer: str) -> str:
+    """Say a mail's answer in the reader's language as far as the words are ours; the mail server's own stay as they are."""
+    head, colon, rest = answer.partition(": ")
+    return f"{gettext(head)}{colon}{in_readers_language(rest)}" if head in OWN_WORDS else answer
 
 
 def with_inline_styles(html: str) -> str:
@@ -137,7 +158,7 @@ def _answered(code: int, words: bytes | str) -> Answer:
 def _try_again(kind: type[OwedMail], pk: int, answer: str, now: datetime) -> str:
     attempts = _all(kind).values_list("attempts", flat=True).get(pk=pk)
     if attempts > len(RETRY_AFTER):
-        return _settle(kind, pk, OwedMail.FAILED, f"Given up after {attempts} tries. {answer}")
+        return _settle(kind, pk, OwedMail.FAILED, f"{GIVEN_UP}: {answer}")
     return _settle(kind, pk, OwedMail.QUEUED, answer, due_at=now + RETRY_AFTER[attempts - 1])
 
 

@@ -70,6 +70,28 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         WHERE issued_at < before - interval '1 minute'"""),
     ("I6", _("each stored PDF is the one that was stored"), """
         SELECT id, invoice_id, sha256 FROM invoices_storedfile WHERE encode(sha256(content), 'hex') <> sha256"""),
+    ("I6", _("an issued document prints what is kept of it, line by line"), """
+        SELECT i.id, i.number, l.key, l.printed, l.kept FROM invoices_invoice AS i
+        CROSS JOIN LATERAL (SELECT COALESCE(p.value ->> 'key', k.key) AS key, p.value ->> 'amount' AS printed, k.amount AS kept
+            FROM jsonb_array_elements(i.document #> '{bill,lines}') AS p
+            FULL JOIN (SELECT key, amount FROM invoices_line WHERE invoice_id = i.id) AS k ON k.key = p.value ->> 'key'
+            WHERE (p.value ->> 'amount')::numeric IS DISTINCT FROM k.amount
+            UNION ALL SELECT 'number', i.document ->> 'number', NULL WHERE i.document ->> 'number' IS DISTINCT FROM i.number
+            UNION ALL SELECT 'due', i.document ->> 'due_on', NULL
+                WHERE i.kind = 'invoice' AND i.document ->> 'due_on' IS DISTINCT FROM i.due_on::text) AS l
+        WHERE i.state = 'issued'"""),
+    ("I7", _("nobody is brought the same invoice twice, and no two mails bear the same Message-ID"), """
+        SELECT 'delivery' AS what, invoice_id || ' ' || kind AS of, recipient AS twin, count(*) FROM invoices_delivery
+        GROUP BY invoice_id, kind, recipient HAVING count(*) > 1
+        UNION ALL SELECT 'Message-ID', min(mail), message_id, count(*) FROM (
+            SELECT 'delivery ' || id AS mail, message_id FROM invoices_delivery
+            UNION ALL SELECT 'mail about the books ' || id, message_id FROM invoices_booksmail
+            UNION ALL SELECT 'notice ' || id, message_id FROM tenants_pricenotice) AS mails
+        GROUP BY message_id HAVING count(*) > 1"""),
+    ("I7", _("only issued documents are mailed, and what was sent was tried"), """
+        SELECT d.id, i.number, d.state, d.attempts, d.sent_at FROM invoices_delivery AS d
+        JOIN invoices_invoice AS i ON i.id = d.invoice_id
+        WHERE i.state <> 'issued' OR (d.state = 'sent') <> (d.sent_at IS NOT NULL) OR (d.state = 'sent' AND d.attempts = 0)"""),
     ("I8", _("nothing due lies undone"), """
         SELECT 'delivery', id::text, due_at FROM invoices_delivery
         WHERE state = 'queued' AND due_at < %(now)s::timestamptz - interval '5 minutes'
@@ -112,6 +134,20 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         JOIN invoices_invoice AS i ON i.id = s.invoice_id WHERE i.contract_id <> s.contract_id
         UNION ALL SELECT 'delivery of calls', b.id::text FROM usage_batch AS b
         JOIN usage_source AS s ON s.id = b.source_id WHERE s.tenant_id <> b.tenant_id"""),
+    ("I12", _("credit notes take back no more of a line than it charges, and an invoice credited whole comes to zero"), """
+        WITH documents AS (
+            SELECT id, credits_id AS of, net, tax FROM invoices_invoice WHERE kind = 'credit_note' AND state = 'issued'
+            UNION ALL SELECT id, id, net, tax FROM invoices_invoice
+            WHERE id IN (SELECT credits_id FROM invoices_invoice WHERE kind = 'credit_note' AND state = 'issued')
+        ), lines AS (
+            SELECT d.of, l.key, sum(l.amount) FILTER (WHERE d.id = d.of) AS charged, sum(l.amount) AS remaining
+            FROM documents AS d JOIN invoices_line AS l ON l.invoice_id = d.id GROUP BY d.of, l.key)
+        SELECT of, key, charged, remaining FROM lines
+        WHERE charged IS NULL OR remaining NOT BETWEEN least(charged, 0) AND greatest(charged, 0)
+        UNION ALL SELECT of, 'net and tax', sum(net), sum(tax) FROM documents GROUP BY of
+        HAVING (sum(net) <> 0 OR sum(tax) <> 0) AND (
+            of IN (SELECT invoice_id FROM invoices_creditrequest WHERE approved AND amounts = '{}')
+            OR NOT EXISTS (SELECT FROM lines WHERE lines.of = documents.of AND remaining <> 0))"""),
     ("I13", _("each delivery's outcomes add up to what was received"), """
         SELECT tenant_id, id, received FROM usage_batch
         WHERE received <> accepted + duplicates + conflicts + rejected"""),

@@ -40,7 +40,8 @@ def post(
 def post_document(document: Invoice, *, on: date) -> None:
     """Post an invoice or a credit note as it is issued; a note takes from what the invoice it credits owes.
 
-    When more of that invoice is settled than will be left of it, the surplus goes back on account first.
+    When more of that invoice is settled than will be left of it, the surplus goes back on account first; when one in
+    the tenant's favour has paid more than will be left of it, the invoices it paid are open again for the difference.
     """
     by, now = document.issued_by, document.issued_at
     assert now is not None  # the caller has issued it  # noqa: S101  # nosec B101
@@ -74,6 +75,30 @@ def release(invoice: Invoice, amount: Decimal, *, on: date, by: str, now: dateti
                 document=each["entry__document"], on=on, by=by, now=now, reason=reason,
             )  # fmt: skip
             amount -= back
+
+
+def take_back_set_off(in_favour: Invoice, amount: Decimal, *, on: date, by: str, now: datetime, reason: str) -> None:
+    """Take back up to ``amount`` of what an invoice in the tenant's favour settled of others, the latest first."""
+    for invoice_id, moved in set_off_of(in_favour).items():
+        back = min(amount, moved)
+        if back > 0:
+            paid = Invoice.objects.get(pk=invoice_id)
+            release_from(paid, back, document=in_favour.pk, on=on, by=by, now=now, reason=reason)
+            amount -= back
+
+
+def set_off_of(in_favour: Invoice) -> dict[int, Decimal]:
+    """Give what an invoice in the tenant's favour settled of others, by their ids, the latest first."""
+    given = (
+        LedgerSide.objects.filter(
+            entry__document=in_favour, entry__kind__in=LedgerEntry.SETTLING, invoice__isnull=False
+        )
+        .exclude(invoice=in_favour)
+        .values("invoice")
+        .annotate(moved=-Sum("amount"), latest=Max("entry_id"))
+        .order_by("-latest")
+    )
+    return {each["invoice"]: each["moved"] for each in given if each["moved"]}
 
 
 def release_from(
@@ -115,7 +140,13 @@ def _make_room(note: Invoice, *, on: date, by: str, now: datetime) -> None:
     invoice = note.credits
     assert invoice is not None  # the database knows no note without  # noqa: S101  # nosec B101
     receivable = getattr(invoice, "receivable", None)
-    if receivable is not None:
-        receivable.refresh_from_db()
-        surplus = receivable.settled - max(receivable.owed + note.total, Decimal(0))
+    if receivable is None:
+        return
+    receivable.refresh_from_db()
+    left = receivable.owed + note.total
+    if receivable.owed >= 0:
+        surplus = receivable.settled - max(left, Decimal(0))
         release(invoice, surplus, on=on, by=by, now=now, reason=f"{note.number}")
+    else:
+        surplus = min(left, Decimal(0)) - receivable.settled
+        take_back_set_off(invoice, surplus, on=on, by=by, now=now, reason=f"{note.number}")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from billing.mail import NotNeeded
+from billing.mail import NOTHING_OPEN, NotNeeded
 from invoices.approving import locked_invoice, record
 from invoices.models import Delivery, Invoice, InvoiceEvent, Receivable
 
@@ -45,7 +45,7 @@ def refuse_when_settled(delivery: Delivery) -> Receivable:
     """Give what a reminder reminds of. Raises NotNeeded when nothing is open any more."""
     receivable = Receivable.objects.get(invoice_id=delivery.invoice_id)
     if receivable.open <= 0:
-        raise NotNeeded("Nothing is open any more.")
+        raise NotNeeded(NOTHING_OPEN)
     return receivable
 
 

@@ -20,7 +20,7 @@ from invoices.approving import request_issue
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.ledger import post_document
-from invoices.models import Invoice
+from invoices.models import Invoice, Line
 from tenants.contracts import sign
 from tenants.keys import _cache, make_key
 from tenants.models import ApiKey, Contact, Contract, ContractVersion, Seller, Tenant
@@ -68,6 +68,22 @@ def issue_by_two(invoice_id: int, now: datetime = NOW) -> Invoice:
     if Invoice.objects.get(pk=invoice_id).state == Invoice.DRAFT:
         request_issue(invoice_id, reason="Reviewed.", by="wang", now=now)
     return issue(invoice_id, by="li", now=now)
+
+
+def issue_bare(document: Invoice, number: str, due_on: date | None = None) -> Invoice:
+    """Issue and post a draft as it stands, with one line over all of it."""
+    with transaction.atomic():
+        Line.objects.create(invoice=document, position=1, key="all", clause="all", amount=document.net)
+        document.state, document.number, document.issued_at, document.due_on = (
+            Invoice.ISSUED,
+            number,
+            NOW,
+            due_on or NOW.date(),
+        )
+        document.requested_by, document.issued_by = "wang", "li"
+        document.save()
+        post_document(document, on=NOW.date())
+    return document
 
 
 @pytest.fixture
@@ -155,14 +171,11 @@ def bill(contract: Contract, tenant: Tenant) -> Callable[..., Invoice]:
         month, amount = next(months), Decimal(total)
         told = {"state": "issued", "number": f"HD-{month}", "issued_on": "2026-11-23", "due_on": "2026-12-08"}
         made = Invoice.objects.create(
-            seller=tenant.seller, tenant=tenant, contract=contract, state=Invoice.ISSUED, number=f"HD-{month}",
-            period_starts_on=date(2000 + month, 1, 1), period_ends_on=date(2000 + month, 2, 1), currency="CNY",
-            net=amount, tax=0, total=amount, language="en", terms=sample.terms, totals=sample.totals,
-            document=sample.document | told, drafted_at=NOW, issued_at=NOW, requested_by="wang", issued_by="li", due_on=NOW.date() + timedelta(days=days),
+            seller=tenant.seller, tenant=tenant, contract=contract, period_starts_on=date(2000 + month, 1, 1),
+            period_ends_on=date(2000 + month, 2, 1), currency="CNY", net=amount, tax=0, total=amount, language="en",
+            terms=sample.terms, totals=sample.totals, document=sample.document | told, drafted_at=NOW,
         )  # fmt: skip
-        with transaction.atomic():
-            post_document(made, on=NOW.date())
-        return made
+        return issue_bare(made, f"HD-{month}", NOW.date() + timedelta(days=days))
 
     return make
 

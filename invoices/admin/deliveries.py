@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -25,7 +27,7 @@ from invoices.tasks import deliver_due
 class DeliveryAdmin(ViewOnlyAdmin):
     """Where each mail is."""
 
-    list_display = ("invoice", "mail", "recipient", "state", "attempts", "due_at", "sent_at", "answer")
+    list_display = ("invoice", "mail", "recipient", "state_shown", "attempts", "due_at", "sent_at", "said")
     list_filter = ("state",)
     list_select_related = ("invoice__contract",)
     search_fields = ("recipient", "invoice__number")
@@ -36,6 +38,16 @@ class DeliveryAdmin(ViewOnlyAdmin):
         if level := level_of(delivery):
             return _("reminder %(level)s") % {"level": level}
         return _("copy") if delivery.kind.startswith(COPY) else _("invoice")
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_shown(self, delivery: Delivery) -> SafeString:
+        """Say where it is, on one line."""
+        return format_html('<span style="white-space: nowrap">{}</span>', delivery.get_state_display())
+
+    @admin.display(description=gettext_lazy("mail server's answer"))
+    def said(self, delivery: Delivery) -> str:
+        """Give the mail server's words, and our own in the reader's language."""
+        return delivery.said
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

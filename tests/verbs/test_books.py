@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from structlog.testing import capture_logs
 
+from billing.periods import period_containing
 from invoices import auditing, tasks
 from invoices.books import answers, broken
+from invoices.crediting import decide, request_credit
+from invoices.drafting import draft_month
+from invoices.exporting import begin_export
 from invoices.issuing import stored_pdf
-from invoices.models import BooksCheck, Delivery
+from invoices.models import BooksCheck, Delivery, Invoice, TableExport
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of, issue_by_two
 from tests.verbs.test_closing import close, other_contract
+from tests.verbs.test_paying import credit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +44,7 @@ def books(seller: Any, contract: Any, post: Any) -> Any:
     issued = issue_by_two(close(seller).steps.get().invoice_id)
     stored_pdf(issued, NOW)
     post(call_of(3))
-    Delivery.objects.update(state="sent")
+    Delivery.objects.update(state="sent", sent_at=NOW, attempts=1)
     Tenant.objects.create(seller=seller, code="another", name_zh="他", name_en="Another", zone="UTC")
     return issued
 
@@ -59,6 +65,10 @@ def test_books_that_are_well_break_nothing(books: Any, capsys: Any) -> None:
         ("I4", "UPDATE invoices_invoice SET totals = '{\"version\": 1}'"),
         ("I5", "UPDATE invoices_numberseries SET next_number = 3"),
         ("I6", "UPDATE invoices_storedfile SET content = 'x'"),
+        ("I6", "UPDATE invoices_line SET amount = -amount"),
+        ("I6", "UPDATE invoices_invoice SET due_on = due_on + 30"),
+        ("I7", "UPDATE invoices_delivery SET sent_at = NULL"),
+        ("I7", "UPDATE invoices_delivery SET attempts = 0"),
         ("I8", "UPDATE invoices_delivery SET state = 'queued', due_at = due_at - interval '1 hour'"),
         ("I8", "UPDATE usage_usagemonth SET stale_since = frozen_at - interval '1 hour'"),
         ("I9", "UPDATE invoices_ledgerside SET amount = amount + 1 WHERE account = 'receivable'"),
@@ -85,16 +95,100 @@ def test_a_number_that_was_given_out_of_turn_is_named(books: Any, seller: Any) -
     assert [row[1] for row in found.rows] == ["HD-2026-000002"]
 
 
+@pytest.mark.parametrize(
+    ("invariant", "constraint", "statement"),
+    [
+        ("I3", "net_and_tax_make_total", "UPDATE invoices_invoice SET total = total + 1"),
+        ("I13", "batch_adds_up", "UPDATE usage_batch SET received = received + 1"),
+        ("I7", "delivered_once", "INSERT INTO invoices_delivery ({columns}) SELECT {other} FROM invoices_delivery"),
+        (
+            "I7",
+            "invoices_delivery_message_id_key",
+            "INSERT INTO invoices_delivery ({columns}) SELECT {again} FROM invoices_delivery",
+        ),
+    ],
+)
+def test_what_a_constraint_holds_is_found_all_the_same(
+    books: Any, invariant: str, constraint: str, statement: str
+) -> None:
+    names = [each.column for each in Delivery._meta.fields if not each.primary_key]
+    filled = {
+        "columns": ", ".join(names),
+        "other": ", ".join("'<other@huadan.example>'" if name == "message_id" else name for name in names),
+        "again": ", ".join("'copy-1'" if name == "kind" else name for name in names),
+    }
+    table = next(word for word in statement.split() if "_" in word)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER, DROP CONSTRAINT {constraint}")
+        cursor.execute(statement.format(**filled))
+        assert invariant in {each.invariant for each in broken(NOW)}
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE invoices_line SET amount = amount * 2 WHERE amount < 0",
+        "UPDATE invoices_line SET key = 'other ' || key WHERE amount < 0",
+        "UPDATE invoices_invoice SET net = net + 0.01, tax = tax - 0.01 WHERE kind = 'credit_note'",
+    ],
+)
+def test_a_credit_note_that_takes_back_otherwise_is_named(books: Any, statement: str) -> None:
+    asked = request_credit(books, None, reason="Wrong", by="li", now=NOW)
+    decide(asked.pk, approve=True, by="chen", now=NOW)
+    assert list(broken(NOW)) == []
+    tamper(statement)
+    assert "I12" in {each.invariant for each in broken(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("statement", "guard"),
+    [
+        ("UPDATE invoices_numberseries SET next_number = next_number + 2", "numberseries"),
+        ("UPDATE invoices_numberseries SET next_number = next_number - 1", "numberseries"),
+        ("UPDATE invoices_numberseries SET year = year + 1, next_number = next_number + 1", "numberseries"),
+        ("DELETE FROM invoices_numberseries", "numberseries"),
+        ("UPDATE invoices_tableexport SET by = 'another'", "tableexport"),
+        ("DELETE FROM invoices_tableexport", "tableexport"),
+        (
+            "UPDATE invoices_invoice SET state = 'issued', number = 'HD-2', issued_at = now(), issued_by = 'li' WHERE net = 9",
+            "do not add up",
+        ),
+    ],
+)
+def test_the_database_guards_numbers_exports_and_lines(
+    books: Any, contract: Any, seller: Any, statement: str, guard: str
+) -> None:
+    november = period_containing(date(2026, 11, 1))
+    draft = draft_month(contract, november, NOW)
+    Invoice.objects.filter(pk=draft.pk).update(
+        state="requested", requested_by="wang", due_on=NOW, net=9, tax=0, total=9
+    )
+    _note, rows = begin_export("payments", "csv", seller, november.starts_on, november.ends_on, by="li", now=NOW)
+    assert list(rows) == []
+    assert TableExport.objects.get().rows == 0
+    with pytest.raises(DatabaseError, match=guard), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_the_database_refuses_a_credit_note_beyond_its_invoice(bill: Any) -> None:
+    invoice = bill("70")
+    credit(invoice, Decimal(-50))
+    with pytest.raises(DatabaseError, match="more than its invoice"):
+        credit(invoice, Decimal("-20.01"))
+    credit(invoice, Decimal(-20))
+
+
 def test_the_nightly_check_raises_an_alarm_and_tells_by_mail(books: Any, smtp: Any, settings: Any) -> None:
     settings.LANGUAGE_CODE = "zh-hans"
     tamper("UPDATE invoices_line SET amount = amount + 1")
     auditing.request_check(by="schedule", now=datetime.now(UTC))
     with capture_logs() as logs:
         tasks.check_books()
-    assert {each["invariant"] for each in logs if each["event"] == "books are broken"} == {"I3"}
+    assert {each["invariant"] for each in logs if each["event"] == "books are broken"} == {"I3", "I6"}
     alarm = auditing.open_alarm()
     assert alarm is not None
-    (found,) = alarm.broken
+    found = alarm.broken[0]
     assert found["columns"][:2] == ["id", "number"]
     assert found["rows"][0][1] == books.number
     mail = message_from_bytes(smtp.accepted[0], policy=default)

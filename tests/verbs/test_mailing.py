@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils.translation import override
 
 from billing.mail import SENDING_TAKES, due_mails, give_up_interrupted
 from billing.periods import period_containing
@@ -62,6 +63,20 @@ def test_a_final_no_has_failed(smtp: Server, delivery: Delivery) -> None:
     smtp.answers = ["554 no such user"]
     assert deliver(delivery.pk, NOW) == "failed"
     assert "554 no such user" in Delivery.objects.get().answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "chinese"),
+    [
+        ("Accepted.", "已接收。"),
+        ("451 Accepted.", "451 Accepted."),
+        ("Given up: No connection: [Errno 111] refused", "已放弃: 无法连接邮件服务器: [Errno 111] refused"),
+        ("", ""),
+    ],
+)
+def test_our_own_words_in_the_mail_log_are_in_the_readers_language(answer: str, chinese: str) -> None:
+    with override("zh-hans"):
+        assert Delivery(answer=answer).said == chinese
 
 
 def test_a_connection_lost_before_the_answer_is_unknown_and_not_sent_again(smtp: Server, delivery: Delivery) -> None:

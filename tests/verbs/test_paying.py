@@ -28,7 +28,7 @@ from invoices.models import CreditNote, Invoice, LedgerEntry, LedgerSide, Paymen
 from invoices.paying import CannotPay, allocate, record_payment, reverse_payment, set_off, take_back
 from invoices.writing_off import CannotWriteOff, decide_write_off, request_write_off
 from tenants.models import Tenant
-from tests.conftest import NOW, call_of, issue_by_two
+from tests.conftest import NOW, call_of, issue_bare, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TODAY = date(2026, 11, 23)
@@ -45,6 +45,18 @@ def pay(invoice: Invoice, amount: str, **more: Any) -> Payment:
 def balance(tenant_id: int) -> Decimal:
     sides = LedgerSide.objects.filter(account="receivable", entry__tenant_id=tenant_id)
     return sum((side.amount for side in sides), Decimal(0))
+
+
+def credit(invoice: Invoice, total: Decimal) -> None:
+    """Issue a credit note of a total, which has the sign other than its invoice's."""
+    told = {field.attname: getattr(invoice, field.attname) for field in Invoice._meta.fields}
+    changed = {
+        "id": None, "kind": "credit_note", "credits_id": invoice.pk, "state": "draft", "number": None, "issued_at": None,
+        "issued_by": "", "requested_by": "", "net": total, "tax": 0, "total": total, "due_on": None,
+    }  # fmt: skip
+    note = Invoice(**told | changed)
+    note.save(force_insert=True)
+    issue_bare(note, f"C-{note.pk}")
 
 
 def well() -> bool:
@@ -195,6 +207,27 @@ def test_an_invoice_in_the_tenants_favour_pays_others(bill: Any) -> None:
     assert well()
 
 
+@pytest.mark.parametrize(
+    ("credited", "still_paid", "state"), [("5", "20", "in_favour"), ("10", "20", "paid"), ("30", "0", "credited")]
+)
+def test_crediting_what_was_set_off_opens_what_it_paid(bill: Any, credited: str, still_paid: str, state: str) -> None:
+    first, last, favour = bill("15"), bill("70"), bill("-30")
+    set_off(favour, {first.pk: Decimal(15), last.pk: Decimal(5)}, by="li", now=NOW)
+    credit(favour, Decimal(credited))
+    opened = dict(Receivable.objects.values_list("invoice", "open"))
+    assert opened[first.pk] + opened[last.pk] == 85 - Decimal(still_paid)
+    assert (state_of(favour), balance(first.tenant_id)) == (state, 55 + Decimal(credited))
+    assert well()
+
+
+def test_crediting_what_was_paid_by_a_set_off_gives_the_favour_back(bill: Any) -> None:
+    owed, favour = bill("70"), bill("-30")
+    set_off(favour, {owed.pk: Decimal(30)}, by="li", now=NOW)
+    credit(owed, Decimal(-70))
+    assert (state_of(owed), Receivable.objects.get(invoice=favour).open) == ("credited", -30)
+    assert well()
+
+
 def test_eight_payments_at_once_never_overallocate(bill: Any) -> None:
     invoice = bill("100")
 
@@ -283,7 +316,7 @@ def test_what_was_issued_before_the_ledger_is_posted_by_the_migration(contract: 
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["pay", "bill", "allocate", "take back", "reverse", "write off", "set off"]),
+        st.sampled_from(["pay", "bill", "allocate", "take back", "reverse", "write off", "set off", "credit"]),
         st.integers(0, 9),
         st.decimals("0.01", "150", places=2),
     ),
@@ -310,6 +343,12 @@ def test_whatever_is_done_in_whatever_order_the_books_balance(bill: Any, tenant:
         transaction.set_rollback(True)
 
 
+def _credit_some(invoice: Invoice, amount: Decimal) -> None:
+    left = -sum(CreditNote.objects.filter(credits=invoice).values_list("net", flat=True), invoice.net)
+    if left:
+        credit(invoice, min(abs(left), amount).copy_sign(left))
+
+
 def _do(action: str, number: int, amount: Decimal, bill: Any, tenant: Tenant) -> None:
     invoices = list(Invoice.objects.filter(state="issued").order_by("pk"))
     payments = list(Payment.objects.order_by("pk"))
@@ -325,9 +364,13 @@ def _do(action: str, number: int, amount: Decimal, bill: Any, tenant: Tenant) ->
         decide_write_off(asked.pk, approve=True, by="chen", now=NOW)
     if action == "set off" and invoice.total < 0:
         set_off(invoice, {invoices[0].pk: amount}, by="li", now=NOW)
-    if not payments:
-        return
-    payment = payments[number % len(payments)]
+    if action == "credit":
+        _credit_some(invoice, amount)
+    if payments:
+        _do_with(payments[number % len(payments)], action, invoice, amount)
+
+
+def _do_with(payment: Payment, action: str, invoice: Invoice, amount: Decimal) -> None:
     if action == "allocate":
         allocate(payment.pk, {invoice.pk: amount}, by="li", now=NOW)
     if action == "take back":
