@@ -29,7 +29,8 @@ FOREIGN = {
     "PROMETHEUS_MULTIPROC_DIR": "prometheus_client",
     "POSTGRES_USER": "the postgres image",
     "POSTGRES_DB": "the postgres image",
-    "POSTGRES_PASSWORD": "the postgres image, and docker-compose.yml for DATABASE_URL",
+    "POSTGRES_PASSWORD": "the postgres image, and docker-compose.yml for migrate's DATABASE_URL",
+    "POSTGRES_APP_PASSWORD": "grant_application, and docker-compose.yml for DATABASE_URL",
     "POSTGRES_INITDB_ARGS": "the postgres image",
 }
 OURS = ("web", "worker", "beat", "migrate")
@@ -37,6 +38,7 @@ FILLED_IN = {
     "HUADAN_SECRET_KEY": "s" * 50,
     "HUADAN_NUMBER_KEY": "n" * 50,
     "POSTGRES_PASSWORD": "p" * 48,
+    "POSTGRES_APP_PASSWORD": "a" * 48,
 }
 
 
@@ -223,7 +225,11 @@ def test_containers_run_commands_that_exist() -> None:
     services = compose()["services"]
     for name in ("worker", "beat"):
         assert re.match(rf"celery -A billing\.celery {name}\b", services[name]["command"])
-    assert services["migrate"]["command"] == "python manage.py migrate"
+    for called in re.findall(r"manage\.py (\w+)", services["migrate"]["command"]):
+        assert called in get_commands()
+    assert environment_of("migrate")["DATABASE_URL"].startswith("postgresql://huadan:")
+    for name in ("web", "worker", "beat"):
+        assert environment_of(name)["DATABASE_URL"].startswith("postgresql://huadan_app:"), "owns no table"
     uid = next(found.group(1) for _, rest in instructions() if (found := re.search(r"useradd.* --uid (\d+)", rest)))
     assert services["web"]["tmpfs"] == [f"/run/metrics:uid={uid},mode=0700"]
 

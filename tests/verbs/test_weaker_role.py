@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -200,6 +203,30 @@ def test_neither_admin_nor_bulk_change_touches_a_signed_version(role: str, agree
         assert kept() == before, where
     with pytest.raises(Exception, match="is signed"):
         ContractVersion.objects.update(agreement={})
+
+
+def test_the_role_is_made_with_a_password_twice_over_as_compose_does(superuser: Callable[..., None]) -> None:
+    name, made = f"made_{connection.settings_dict['NAME']}", os.environ["SUPERUSER_URL"]
+    address = urlsplit(made)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    command = [sys.executable, "manage.py", "grant_application", name, "--password-of", "APP_PASSWORD"]
+
+    def grant(password: str) -> subprocess.CompletedProcess[str]:
+        said = os.environ | {"DATABASE_URL": address, "REDIS_URL": "redis://localhost:1/0", "APP_PASSWORD": password}
+        said |= {"HUADAN_SECRET_KEY": "s" * 50, "HUADAN_NUMBER_KEY": "n" * 50}
+        return subprocess.run(command, env=said, capture_output=True, text=True, check=False)
+
+    try:
+        refused = grant("")
+        assert (refused.returncode, "fill it in" in refused.stderr) == (1, True)
+        for password in ("first-one", "second-one"):  # an upgrade runs it again
+            assert grant(password).returncode == 0, grant(password).stderr
+        given = {"dbname": connection.settings_dict["NAME"], "user": name, "password": "second-one"}
+        with psycopg.connect(made, **given) as own:
+            own.execute("SELECT count(*) FROM tenants_contractversion")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                own.execute("ALTER TABLE tenants_contractversion DISABLE TRIGGER ALL")
+    finally:
+        superuser("REASSIGN OWNED BY {role} TO {owner}", "DROP OWNED BY {role}", "DROP ROLE {role}", role=name)
 
 
 def test_a_role_that_is_missing_or_guards_nothing_is_refused() -> None:

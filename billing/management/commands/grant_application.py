@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError, connection, transaction
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 # Only rows: no TRUNCATE, no TRIGGER, no REFERENCES, and nothing it could alter, drop or switch off.
 RIGHTS = """
@@ -35,13 +36,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         """Take the role."""
-        parser.add_argument("role", help="an existing role that may log in and owns nothing, such as huadan_app")
+        parser.add_argument("role", help="a role that may log in and owns nothing, such as huadan_app")
+        parser.add_argument(
+            "--password-of", metavar="VARIABLE", help="make the role, or give it this environment variable's password"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Grant all that the programs need; to be run by the owner after each migrate. Ends with 1 when it cannot."""
         role = Identifier(options["role"])
         try:
             with transaction.atomic(), connection.cursor() as cursor:
+                if variable := options["password_of"]:
+                    _log_in(cursor, options["role"], os.environ.get(variable) or "")
                 cursor.execute(FOUND, [options["role"]])
                 found = cursor.fetchone()
                 if found is None:
@@ -57,3 +63,14 @@ class Command(BaseCommand):
                 f"{error}\nRun it as the owner of the tables, who must be a member of the role."
             ) from None
         self.stdout.write(f"{options['role']} may run Huadan; who migrates stays the owner.")
+
+
+def _log_in(cursor: Any, role: str, password: str) -> None:
+    """Make the role when it is missing, and let it log in with the password; the owner becomes a member of it."""
+    if not password:
+        raise CommandError("The variable that should hold the role's password is empty; fill it in.")
+    cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [role])
+    words = {"role": Identifier(role), "password": Literal(password)}
+    if not cursor.fetchone()[0]:
+        cursor.execute(SQL("CREATE ROLE {role}; GRANT {role} TO CURRENT_USER").format(**words))
+    cursor.execute(SQL("ALTER ROLE {role} LOGIN PASSWORD {password}").format(**words))
