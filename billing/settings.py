@@ -221,6 +221,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 LANGUAGE_CODE = ENVIRONMENT.language
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 USE_TZ = True
+FORMAT_MODULE_PATH = "billing.formats"
 TIME_ZONE = ENVIRONMENT.zone
 STATIC_URL = "static/"
 STATIC_ROOT = ROOT / "static"

@@ -13,6 +13,7 @@ from billing.rating.form import hints_of
 from billing.rating.terms import Agreement, Name
 from tenants.wording.choices import KINDS, PRICES, choice_of
 from tenants.wording.labels import is_share, label_of
+from tenants.wording.measures import measure_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ def _value(shape: type, name: str, value: Any) -> str:  # noqa: PLR0911 - one li
         return _comma().join(f"{key} = {_value(shape, name, each)}" for key, each in value.items())
     if isinstance(value, str) and _is_choice(shape, name):
         return choice_of(shape, name, value)
+    if name == "measure":
+        return measure_name(value)
     return f"{(value * 100).normalize():f}%" if is_share(shape, name) else f"{value}"
 
 

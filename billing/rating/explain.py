@@ -160,6 +160,8 @@ class _Sentence:
             "units": unit_name(moment.units, moment.result, self.language),
             "money": self._money(moment.result * (-1 if step.note == "covered" and moment.result < 0 else self.sign)),
             "detail": detail,
+            "level": _share(detail.partition("/")[0]),
+            "target": _share(detail.partition("/")[2]),
             "name": self._called(detail),
             "prorated": self._prorated(detail),
             "agreed": AGREED.get(self.line.kind, ("约定金额", "an agreed amount"))[self.language],
@@ -176,6 +178,7 @@ class _Sentence:
             "price": price(value, self.currency, self.language),
             "amount": self._money(value * self.sign),
             "percent": percent(value),
+            "share": percent(abs(value)),
         }
 
     def _inner(self, step: Step) -> Iterator[str]:
@@ -243,6 +246,15 @@ class _Sentence:
 
     def _money(self, value: Fraction) -> str:
         return money(value, self.currency, self.language)
+
+
+def _share(level: str) -> str:
+    """Show a measured level: shares as percent, anything above one, such as seconds, as it is."""
+    try:
+        value = Fraction(level)
+    except (ValueError, ZeroDivisionError):
+        return ""
+    return percent(value) if value <= 1 else number(value)
 
 
 def _moments(steps: tuple[Step, ...]) -> Iterator[Moment]:

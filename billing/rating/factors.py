@@ -28,22 +28,24 @@ def factor_lines(ledger: Ledger, totals: Totals) -> list[Line]:
 
 def _factors(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> Iterator[Adjustment]:
     for factor, segments in merged(ledger, _factors_of):
-        rate = (
-            factor.rate if factor.rate is not None else reached_rate(factor, measured(totals, factor.measure, segments))
-        )
+        level = measured(totals, factor.measure, segments)
+        rate, told = (factor.rate, "rate") if factor.rate is not None else reached_rate(factor, level)
         if rate is not None:
             buckets = ledger.chosen(segments, factor.of, "discountable")
             nets = {bucket: before[bucket] for bucket in buckets if before[bucket]}
             share = exact(rate)
             if nets and share:
-                steps = _percent(nets, share)
+                steps = _percent(nets, share, told)
                 yield Adjustment(factor, "factor", segments[0].number, nets, share, steps, unit_price=rate)
 
 
-def reached_rate(factor: Factor, level: Decimal | None) -> Decimal | None:
-    """Find the rate of the highest step that a measured level reaches; none below the first or unmeasured."""
+def reached_rate(factor: Factor, level: Decimal | None) -> tuple[Decimal | None, str]:
+    """Find the rate of the highest step that a measured level reaches, and why; none below the first or unmeasured."""
     reached = [step for step in factor.steps if level is not None and level >= step.at_least]
-    return max(reached, key=lambda step: step.at_least).rate if reached else None
+    if not reached or level is None:
+        return None, ""
+    step = max(reached, key=lambda step: step.at_least)
+    return step.rate, f"reached:{_plain(level)}/{_plain(step.at_least)}"
 
 
 def measured(totals: Totals, measure: str | None, segments: Sequence[Segment]) -> Decimal | None:
@@ -54,11 +56,11 @@ def measured(totals: Totals, measure: str | None, segments: Sequence[Segment]) -
     return next(iter(own or month), None)
 
 
-def _percent(nets: dict[Bucket, Fraction], rate: Fraction) -> tuple[Step, ...]:
+def _percent(nets: dict[Bucket, Fraction], rate: Fraction, told: str) -> tuple[Step, ...]:
     sums: dict[str, Fraction] = {}
     for bucket, net in nets.items():
         sums[bucket.code] = sums.get(bucket.code, ZERO) + net
-    return (Step("sum", None, "clauses", SHOWN_UNIT, tuple(sums.items())), Step("multiply", rate, "rate"))
+    return (Step("sum", None, "clauses", SHOWN_UNIT, tuple(sums.items())), Step("multiply", rate, told))
 
 
 def _credits(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> Iterator[Adjustment]:
@@ -66,17 +68,25 @@ def _credits(ledger: Ledger, totals: Totals, before: dict[Bucket, Fraction]) -> 
         for clause in segment.agreement.clauses:
             if isinstance(clause, ServiceLevelClause) and clause.credits:
                 level = measured(totals, clause.measure, [segment])
-                rate = -credit_rate(clause.credits, level)
+                rate, told = credit_rate(clause.credits, level)
                 buckets = ledger.chosen([segment], clause.credit_of or (clause.code,), "discountable")
                 nets = {bucket: before[bucket] for bucket in buckets if before[bucket]}
                 if nets and rate:
-                    yield Adjustment(clause, "credit", segment.number, nets, rate, _percent(nets, rate), "credit")
+                    steps = _percent(nets, -rate, told)
+                    yield Adjustment(clause, "credit", segment.number, nets, -rate, steps, "credit")
 
 
-def credit_rate(table: Sequence[Credit], level: Decimal | None) -> Fraction:
-    """Find the share given back at a measured level: that of the lowest row above it, or none."""
+def credit_rate(table: Sequence[Credit], level: Decimal | None) -> tuple[Fraction, str]:
+    """Find the share given back at a measured level, and why: that of the lowest row above it, or none."""
     missed = [credit for credit in table if level is not None and level < credit.below]
-    return exact(min(missed, key=lambda credit: credit.below).rate) if missed else ZERO
+    if not missed or level is None:
+        return ZERO, ""
+    row = min(missed, key=lambda credit: credit.below)
+    return exact(row.rate), f"missed:{_plain(level)}/{_plain(row.below)}"
+
+
+def _plain(level: Decimal) -> str:
+    return f"{level.normalize():f}"
 
 
 def discount_lines(ledger: Ledger) -> list[Line]:

@@ -3,8 +3,9 @@
 A phrase is what is done, and after a bar what it comes to; the second half is left to the closing words where the
 sentence ends with the step. A phrase may use {value} (the step's number), {result} (what it leads to), {unit} (what the
 value counts) and {units} (what the result counts), {price} (the value as a price), {amount} (the value as money),
-{money} (the result as money), {percent}, {detail} (what follows the colon of the note), {name} (the clause of that
-code), {prorated}, {agreed}, {inner} (the arithmetic of single calls or events), {of}, {for} and {list} (the parts of a sum).
+{money} (the result as money), {percent}, {share} (percent without its sign), {level} and {target} (of a measurement),
+{detail} (what follows the colon of the note), {name} (the clause of that code), {prorated}, {agreed}, {inner} (the
+arithmetic of single calls or events), {of}, {for} and {list} (the parts of a sum).
 """
 
 from __future__ import annotations
@@ -104,6 +105,14 @@ PHRASES: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("multiply", "tax_share"): ("按税率分摊|本税率部分 {money}", "shared out by tax rate|{money} of it at this rate"),
     ("multiply", "rate"): ("按 {percent} 计|得 {money}", "{percent} of it|making {money}"),
+    ("multiply", "reached"): (
+        "实测 {level}，达到 {target}，按 {percent} 计|得 {money}",
+        "{level} measured, {target} reached, {percent} of it|making {money}",
+    ),
+    ("multiply", "missed"): (
+        "实测 {level}，低于 {target}，按 {share} 计|得 {money}",
+        "{level} measured, below {target}, {share} of it|making {money}",
+    ),
     ("sum", "clauses"): ("{of} {money}{list}", "{of} {money}{list}"),
     ("sum", "covered"): ("{of} {money}{list}", "{of} {money}{list}"),
     ("sum", "drawn"): ("支取 {drawn}{for}{list}|对应 {money}", "{drawn} drawn{for}{list}|worth {money}"),

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -42,7 +43,7 @@ class VersionInline(TabularInline):  # type: ignore[misc]
 
 def _listing(label: Any) -> forms.CharField:
     return forms.CharField(
-        label=label, required=False, widget=UnfoldAdminTextInputWidget, help_text=_("Separated by commas.")
+        label=capfirst(label), required=False, widget=UnfoldAdminTextInputWidget, help_text=_("Separated by commas.")
     )
 
 
@@ -53,7 +54,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
     robot = _listing(_("robots"))
     line = _listing(_("lines"))
     labels = forms.CharField(
-        label=_("labels"),
+        label=capfirst(_("labels")),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_("One a line: shop = north, south"),

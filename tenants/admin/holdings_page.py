@@ -23,9 +23,10 @@ from billing.rating.terms import Agreement, PackageClause
 from tenants.contracts import end, renew, signed_versions
 from tenants.editor.reading import number_text
 from tenants.levels import enter_level, measures_of
-from tenants.models import Contract, PriceNotice
+from tenants.models import Contract, MeasuredLevel, PriceNotice
 from tenants.packages import balance_of, buy_package
 from tenants.subscribing import change_subscription, items_of
+from tenants.wording.measures import measure_name
 from tenants.wording.sentences import in_words
 
 
@@ -43,6 +44,7 @@ def holdings_page(model_admin: ModelAdmin[Any], request: HttpRequest, contract: 
         elif _done(request, contract, command):
             return HttpResponseRedirect(reverse("admin:tenants_contract_holdings", args=[contract.pk]))
     today = datetime.now(UTC).astimezone(ZoneInfo(contract.tenant.zone)).date()
+    measures = measures_of(contract)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("%(contract)s: held and happened") % {"contract": contract},
@@ -53,9 +55,9 @@ def holdings_page(model_admin: ModelAdmin[Any], request: HttpRequest, contract: 
         "versions": signed_versions(contract),
         "items": items_of(contract),
         "timelines": _timelines(contract),
-        "measures": (measures := measures_of(contract)),
-        "counted": [measure for measure in measures if told_by_calls(measure)],
-        "levels": contract.measurements.select_related("version").order_by("-period_starts_on", "measure", "-pk")[:60],
+        "measures": [(measure, measure_name(measure)) for measure in measures],
+        "counted": [measure_name(measure) for measure in measures if told_by_calls(measure)],
+        "levels": _levels(contract),
         "months": _months(contract, today),
         "sold": _sold(contract),
         "packages": [_package(bought) for bought in contract.packages.order_by("-bought_on", "-pk")[:60]],
@@ -64,6 +66,11 @@ def holdings_page(model_admin: ModelAdmin[Any], request: HttpRequest, contract: 
         "may": {name: request.user.has_perm(needed) for name, needed in PERMISSIONS.items()},
     }  # fmt: skip
     return TemplateResponse(request, "admin/tenants/holdings.html", context)
+
+
+def _levels(contract: Contract) -> list[tuple[MeasuredLevel, str]]:
+    entered = contract.measurements.order_by("-period_starts_on", "measure", "-pk")[:60]
+    return [(level, measure_name(level.measure)) for level in entered]
 
 
 def _done(request: HttpRequest, contract: Contract, command: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.forms import ModelForm
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
 
 from billing.admin import KeptAdmin
 from tenants.models import Seller
@@ -32,6 +32,7 @@ class SellerForm(ModelForm):  # type: ignore[type-arg]
             "bank_account", "payment_days", "notice_days", "reminder_days", "number_pattern", "grace_days",
             "closes_by_itself", "billing_starts_on",
         )  # fmt: skip
+        widgets: ClassVar = {"reminder_days": UnfoldAdminTextInputWidget}
 
     def clean_picture(self) -> Any:
         """Refuse what is no picture that the invoice can show."""

@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -43,7 +44,7 @@ class NewVersionForm(ModelForm):  # type: ignore[type-arg]
     """A new draft: of which contract, from which day, and what to start from."""
 
     start_from = forms.ChoiceField(
-        label=_("start from"),
+        label=capfirst(_("start from")),
         choices=starting_points,
         widget=UnfoldAdminSelectWidget,
         help_text=_("A copy to change; the editor shows what differs."),

@@ -43,7 +43,7 @@ def test_counted_and_entered_levels_stand_side_by_side(finance: Client, make_con
     assert "the line was cut" in shown
     assert "<strong>0.99</strong>" in shown
     held = finance.get(f"/admin/tenants/contract/{contract.pk}/holdings/").content.decode()
-    assert "The calls tell answer_rate;" in held
+    assert "The calls tell answer rate;" in held
     assert f"{PAGE}?tenant={contract.tenant_id}" in held
 
 

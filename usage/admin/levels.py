@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from billing.rating.levels import levels_of
 from tenants.models import MeasuredLevel, Tenant
+from tenants.wording.measures import measure_name
 from usage.admin.listing import ListingAdmin
 from usage.counting import LEVEL
 from usage.models import LevelListing, UsageTotal
@@ -54,4 +55,4 @@ class LevelListingAdmin(ListingAdmin):
             row = rows[entry.period_starts_on, entry.contract_id, entry.measure]
             row.entered = row.entered or entry
         order = sorted(rows, key=lambda key: (-key[0].toordinal(), contracts[key[1]].code, key[2]))
-        return {"rows": [(key[0], contracts[key[1]], key[2], rows[key]) for key in order[:SHOWN]]}
+        return {"rows": [(key[0], contracts[key[1]], measure_name(key[2]), rows[key]) for key in order[:SHOWN]]}
