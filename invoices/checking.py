@@ -9,13 +9,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models.fields.json import KT
-
 from billing.periods import Period
-from invoices.models import Finding, Invoice, RunStep
+from invoices.gathering import Known, gather_one
+from invoices.models import Finding, RunStep
 from tenants.models import Contract
 from usage.declarations import completeness
-from usage.models import Quarantined
 from usage.recounting import differing_totals
 
 SWING = Decimal("0.30")
@@ -41,12 +39,19 @@ class Subject:
     document: dict[str, Any]
     whole: bool
     today: date
+    known: Known
 
 
-def check(contract: Contract, period: Period, document: dict[str, Any], now: datetime) -> list[Found]:
-    """Look at a draft's document and at what lies behind it; return what a person should see, gravest first."""
+def check(
+    contract: Contract, period: Period, document: dict[str, Any], now: datetime, known: Known | None = None
+) -> list[Found]:
+    """Look at a draft's document and at what lies behind it; return what a person should see, gravest first.
+
+    ``known`` if it is gathered.
+    """
     today = now.astimezone(ZoneInfo(contract.tenant.zone)).date()
-    subject = Subject(contract, period, document, today >= period.ends_on, today)
+    known = known or gather_one(contract, period)
+    subject = Subject(contract, period, document, today >= period.ends_on, today, known)
     found = [each for look in CHECKS for each in look(subject)]
     order = [Finding.ERROR, Finding.WARNING, Finding.NOTE]
     return sorted(found, key=lambda each: order.index(each.severity))
@@ -54,6 +59,8 @@ def check(contract: Contract, period: Period, document: dict[str, Any], now: dat
 
 def declared(subject: Subject) -> Iterator[Found]:
     """Compare with what senders declared."""
+    if subject.known.delivered.declared is None:
+        return
     until = min(subject.period.ends_on, subject.today)
     for each in completeness(subject.contract.tenant, subject.period.starts_on, until):
         if not each.complete:
@@ -82,11 +89,7 @@ def silent_days(subject: Subject) -> Iterator[Found]:
 
 def quarantined(subject: Subject) -> Iterator[Found]:
     """Find records that lie in quarantine since the month began."""
-    start, _end = subject.period.instants(subject.contract.tenant.zone)
-    waiting = Quarantined.objects.filter(
-        tenant_id=subject.contract.tenant_id, resolved_at__isnull=True, received_at__gte=start
-    ).count()
-    if waiting:
+    if waiting := subject.known.quarantined:
         yield Found("quarantined", Finding.WARNING, {"records": waiting})
 
 
@@ -94,18 +97,13 @@ def swing(subject: Subject) -> Iterator[Found]:
     """Compare with the mean of up to three months before: ±30 %, no usage at all, or nothing to compare with."""
     if not subject.whole or subject.document.get("after_end"):
         return
-    before = list(
-        Invoice.objects.filter(contract=subject.contract, period_starts_on__lt=subject.period.starts_on)
-        .order_by("-period_starts_on")
-        .annotate(calls=KT("document__summary__calls"))
-        .values_list("net", "calls")[:3]
-    )
+    before = subject.known.earlier
     if not before:
         yield Found("first_month", Finding.NOTE)
         return
     net = Decimal(subject.document["bill"]["net"])
-    mean = sum((each for each, _ in before), Decimal(0)) / len(before)
-    if not subject.document["summary"]["calls"] and any(int(calls or 0) for _, calls in before):
+    mean = sum((each.net for each in before), Decimal(0)) / len(before)
+    if not subject.document["summary"]["calls"] and any(each.calls for each in before):
         yield Found("no_usage", Finding.ERROR)
     elif abs(net - mean) > abs(mean) * SWING:
         facts = {"net": f"{net:f}", "mean": f"{mean:.2f}", "currency": subject.document["currency"]}
@@ -170,7 +168,8 @@ def keep_findings(step: RunStep, found: Iterable[Found], now: datetime) -> list[
 
     What was found before with the same facts stays accepted; what is found no more goes.
     """
-    before = {(each.code, each.key): each for each in step.findings.all()}
+    checked_before = step.fence > 1  # else this is its first claim
+    before = {(each.code, each.key): each for each in step.findings.all()} if checked_before else {}
     kept, made = [], []
     for each in found:
         known = before.pop((each.code, each.key), None)

@@ -8,17 +8,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
-from billing.periods import Period, period_containing
+from billing.periods import Period
 from billing.rating import explain, names_of, rate
 from billing.rating.bill import Bill
 from billing.rating.terms import Name, Terms
 from billing.rating.totals import Totals
 from invoices.approving import record, withdraw_request
 from invoices.evidence import digest_of
+from invoices.gathering import Known, gather_one, month_before
 from invoices.models import Invoice, InvoiceEvent, Line
 from invoices.settling import NO_CALLS, Settled, settled_with, store_settlements, terms_after_end, waits_after_end
 from tenants.contracts import NotInForce, terms_for
@@ -59,13 +60,14 @@ def draft_month(contract: Contract, period: Period, now: datetime) -> Invoice:
         return store_draft(draft, now)
 
 
-def compute_draft(contract: Contract, period: Period) -> Draft:
-    """Rate a counted month and write its document, storing nothing. Raises NotInForce."""
+def compute_draft(contract: Contract, period: Period, known: Known | None = None) -> Draft:
+    """Rate a counted month and write its document, storing nothing; ``known`` if it is gathered. Raises NotInForce."""
     terms = _terms(contract, period)
-    totals = totals_of(contract.tenant_id, contract.pk, terms)
-    settled = settled_with(contract, period.starts_on)
+    known = known or gather_one(contract, period)
+    totals = totals_of(contract.tenant_id, contract.pk, terms, entered=known.entered)
+    settled = settled_with(contract, known.late_months)
     bill = rate(terms, totals, [each.difference for each in settled])
-    document = _document(contract, terms, totals, bill)
+    document = _document(contract, terms, totals, bill) | {"previous": _previous(contract, terms.period, known)}
     if terms.scope == NO_CALLS:
         document["after_end"] = True
     if settled:
@@ -84,8 +86,10 @@ def _terms(contract: Contract, period: Period) -> Terms:
 def store_draft(draft: Draft, now: datetime) -> Invoice:
     """Store a draft in the place of an earlier one, within the caller's transaction. Raises AlreadyIssued."""
     contract, period, bill = draft.contract, draft.terms.period, draft.bill
-    tenant = Tenant.objects.select_for_update(of=("self",)).select_related("seller").get(pk=contract.tenant_id)
-    invoice = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on).first()
+    tenant = contract.tenant
+    lock_tenant(tenant.pk)
+    known = Invoice.objects.filter(contract=contract, period_starts_on=period.starts_on)
+    invoice = known.defer("terms", "totals", "document").order_by().first()
     if invoice is not None and invoice.state == Invoice.ISSUED:
         raise AlreadyIssued(
             "already_issued",
@@ -108,6 +112,12 @@ def store_draft(draft: Draft, now: datetime) -> Invoice:
     store_lines(invoice, bill)
     store_settlements(invoice, draft.settled)
     return invoice
+
+
+def lock_tenant(tenant_id: int) -> None:
+    """Have others who draft, check or decide for a tenant wait for the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM tenants_tenant WHERE id = %s FOR UPDATE", [tenant_id])
 
 
 def store_lines(invoice: Invoice, bill: Bill) -> None:
@@ -153,7 +163,6 @@ def _document(contract: Contract, terms: Terms, totals: Totals, bill: Bill) -> d
         "bill": bill.to_json(),
         "explanations": explanations_of(bill, names_of(terms)),
         "evidence": digest_of(tenant.pk, terms),
-        "previous": _previous(contract, terms.period),
         "price_changes": changes_in(contract, terms.period),
         "usage_by_day": [
             {
@@ -190,25 +199,23 @@ def _buyer(tenant: Tenant) -> dict[str, str]:
     return {name: getattr(tenant, name) for name in names} | {"contact": contacts[0].name if contacts else ""}
 
 
-def _previous(contract: Contract, period: Period) -> dict[str, Any] | None:
+def _previous(contract: Contract, period: Period, known: Known) -> dict[str, Any] | None:
     """Return the month before for comparison: as invoiced, or as the contract rates it if it was invoiced elsewhere."""
-    before = period_containing(
-        period.starts_on.fromordinal(period.starts_on.toordinal() - 1), contract.tenant.billing_day
-    )
-    issued = Invoice.objects.filter(contract=contract, period_starts_on=before.starts_on, state=Invoice.ISSUED).first()
+    before = month_before(contract, period)
+    issued = next(((each.number, each.bill) for each in known.earlier if each.bill is not None), None)
     if issued is not None:
-        bill = Bill.from_json(issued.document["bill"])
+        bill = Bill.from_json(issued[1])
     else:
         try:
             terms = terms_for(contract, before)
         except NotInForce:
             return None
-        bill = rate(terms, totals_of(contract.tenant_id, contract.pk, terms))
+        bill = rate(terms, totals_of(contract.tenant_id, contract.pk, terms, entered=known.entered))
     by_clause: dict[str, Decimal] = {}
     for line in bill.lines:
         by_clause[line.code] = by_clause.get(line.code, Decimal(0)) + line.amount
     return {
-        "number": issued.number if issued else None,
+        "number": issued[0] if issued else None,
         "period": {"start": before.starts_on.isoformat(), "end": before.ends_on.isoformat()},
         "total": str(bill.total),
         "net": str(bill.net),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -41,9 +41,9 @@ class Settled:
         return self.late.calls - (self.follows.seen.get("calls", 0) if self.follows else 0)
 
 
-def settled_with(contract: Contract, before: date) -> list[Settled]:
-    """List what the contract's next invoice must settle for frozen, invoiced months before a day, in order."""
-    return [found for period in late_months(contract.tenant_id, before) for found in _settled(contract, period)]
+def settled_with(contract: Contract, late: Iterable[date]) -> list[Settled]:
+    """List what the contract's next invoice must settle for ``late`` frozen, invoiced months, in order."""
+    return [found for period in late for found in _settled(contract, period)]
 
 
 def _settled(contract: Contract, period: date) -> Iterator[Settled]:
@@ -90,7 +90,7 @@ def waits_after_end(contract: Contract, period: Period) -> bool:
         state=Invoice.ISSUED
     )
     return not carried.exclude(period_starts_on=period.starts_on).exists() and bool(
-        settled_with(contract, period.starts_on)
+        settled_with(contract, [day for _, day in late_months([contract.tenant_id]) if day < period.starts_on])
     )
 
 

@@ -17,19 +17,18 @@ from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period, period_containing
 from invoices.checking import check, keep_findings
 from invoices.closing import close_if_done
-from invoices.drafting import AlreadyIssued, Draft, compute_draft, store_draft
+from invoices.drafting import AlreadyIssued, Draft, compute_draft, lock_tenant, store_draft
+from invoices.gathering import Known, gather
 from invoices.models import CloseRun, Finding, Invoice, RunStep
-from tenants.models import Tenant
+from tenants.models import Contract
 from usage.aggregation import count_month_of, is_stale
 from usage.freezing import freeze
-from usage.reporting import delivered
 
 TRIES, AT_ONCE = 5, 10
 CLAIM = """
@@ -48,6 +47,16 @@ WITH free AS MATERIALIZED (
 UPDATE invoices_runstep AS s SET fence = fence + 1, claimed_until = clock_timestamp() + %(lease)s * interval '1 second'
 FROM next WHERE s.id = next.id RETURNING s.id, s.fence
 """
+HOLDS = """
+SELECT EXISTS (SELECT FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id
+    WHERE s.id = %s AND s.fence = %s AND s.state IN ('planned', 'counted', 'drafted') AND s.claimed_until IS NOT NULL
+    AND r.state = 'running')
+"""
+WAITING = """
+SELECT count(*) FILTER (WHERE s.state <> 'ready'), min(i.drafted_at)
+FROM invoices_runstep AS s LEFT JOIN invoices_invoice AS i ON i.id = s.invoice_id
+WHERE s.run_id = %s AND s.tenant_id = %s AND s.period_starts_on = %s
+"""
 
 
 class LostClaim(Exception):
@@ -62,6 +71,7 @@ class Claim:
     fence: int
     now: datetime
     period: Period
+    known: Known
 
     def move(self, **changes: Any) -> None:
         """Change the step, if the claim still holds. Raises LostClaim."""
@@ -73,8 +83,9 @@ class Claim:
 
     def goes_on(self) -> bool:
         """Tell whether the claim still holds, and nobody stopped the run."""
-        held = RunStep.objects.filter(pk=self.step.pk, fence=self.fence, state__in=RunStep.OPEN)
-        return held.filter(run__state=CloseRun.RUNNING, claimed_until__isnull=False).exists()
+        with connection.cursor() as cursor:
+            cursor.execute(HOLDS, [self.step.pk, self.fence])
+            return bool(cursor.fetchone()[0])
 
     def note(self, stage: str, begun: float, **figures: Any) -> dict[str, Any]:
         """Add a stage's seconds and figures to the step's line in the report."""
@@ -97,12 +108,15 @@ def claim_some(now: datetime, run_id: int | None = None, *, most: int = AT_ONCE)
         cursor.execute(CLAIM, {"lease": settings.ENVIRONMENT.close_lease_seconds, "run": run_id, "most": most})
         fences = dict(cursor.fetchall())
     steps = RunStep.objects.filter(pk__in=fences).select_related("run", "tenant__seller").order_by("pk")
-    claims = []
+    months: dict[RunStep, tuple[Contract, Period]] = {}
     for step in steps.prefetch_related("tenant__contracts__versions", "tenant__contacts"):
         step.contract = next(each for each in step.tenant.contracts.all() if each.pk == step.contract_id)
-        period = period_containing(step.period_starts_on, step.tenant.billing_day)
-        claims.append(Claim(step, fences[step.pk], now, period))
-    return claims
+        months[step] = step.contract, period_containing(step.period_starts_on, step.tenant.billing_day)
+    known = gather(months.values()) if months else {}
+    return [
+        Claim(step, fences[step.pk], now, period, known[contract.pk, period.starts_on])
+        for step, (contract, period) in months.items()
+    ]
 
 
 def work(held: Claim) -> None:
@@ -167,8 +181,8 @@ def _advance(held: Claim) -> None:
 def _drafted(held: Claim) -> bool:
     """Rate the counted month and store its draft; False when its invoice is issued, which ends the step."""
     begun = perf_counter()
-    draft = compute_draft(held.step.contract, held.period)
-    figures = held.note("rated", begun, **_figures(draft))
+    draft = compute_draft(held.step.contract, held.period, held.known)
+    figures = held.note("rated", begun, **_figures(draft, held.known))
     begun = perf_counter()
     try:
         with transaction.atomic(durable=True):
@@ -188,9 +202,9 @@ def _check(held: Claim) -> None:
     begun = perf_counter()
     invoice = held.step.invoice
     assert invoice is not None, "a drafted step has its draft"  # noqa: S101  # nosec B101
-    found = check(held.step.contract, held.period, invoice.document, held.now)
+    found = check(held.step.contract, held.period, invoice.document, held.now, held.known)
     with transaction.atomic(durable=True):
-        Tenant.objects.select_for_update().get(pk=held.step.tenant_id)
+        lock_tenant(held.step.tenant_id)
         if is_stale(held.step.tenant_id, held.period.starts_on):
             held.move(state=RunStep.PLANNED, claimed_until=None)  # calls came in since: what was found is old
             return
@@ -211,17 +225,19 @@ def freeze_if_ready(step: RunStep, now: datetime) -> bool:
 
     When calls came in after a draft was computed, all of them are planned again instead; returns False then.
     """
-    of_month = RunStep.objects.filter(
-        run_id=step.run_id, tenant_id=step.tenant_id, period_starts_on=step.period_starts_on
-    )
-    waiting, drafted_at = of_month.aggregate(
-        waiting=Count("pk", filter=~Q(state=RunStep.READY)), first=Min("invoice__drafted_at")
-    ).values()
+    of_month: dict[str, Any] = {
+        "run_id": step.run_id,
+        "tenant_id": step.tenant_id,
+        "period_starts_on": step.period_starts_on,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, list(of_month.values()))
+        waiting, drafted_at = cursor.fetchone()
     if waiting:
         return True
     if drafted_at is None or freeze(step.tenant_id, step.period_starts_on, drafted_at=drafted_at, now=now):
         return True
-    of_month.update(state=RunStep.PLANNED, claimed_until=None, changed_at=now)
+    RunStep.objects.filter(**of_month).update(state=RunStep.PLANNED, claimed_until=None, changed_at=now)
     return False
 
 
@@ -229,8 +245,8 @@ def _rehearse(held: Claim) -> None:
     """Count and rate as a close would, check the draft, and keep nothing but what was found."""
     begun = perf_counter()
     count_month_of(held.step.contract, held.period, held.now)
-    draft = compute_draft(held.step.contract, held.period)
-    found = check(held.step.contract, held.period, draft.document, held.now)
+    draft = compute_draft(held.step.contract, held.period, held.known)
+    found = check(held.step.contract, held.period, draft.document, held.now, held.known)
     with transaction.atomic(durable=True):
         open_errors = keep_findings(held.step, found, held.now)
         state = RunStep.PARKED if open_errors else RunStep.READY
@@ -238,15 +254,15 @@ def _rehearse(held: Claim) -> None:
         held.move(
             state=state,
             reason=reason,
-            figures=held.note("rehearsed", begun, **_figures(draft)),
+            figures=held.note("rehearsed", begun, **_figures(draft, held.known)),
             claimed_until=None,
         )
 
 
-def _figures(draft: Draft) -> dict[str, Any]:
+def _figures(draft: Draft, known: Known) -> dict[str, Any]:
     """Give a draft's line in the close report; see ``invoices.reporting``."""
     document = draft.document
-    return asdict(delivered(draft.contract.tenant_id, draft.terms.period)) | {
+    return asdict(known.delivered) | {
         "stored": document["evidence"]["calls"],
         "counted": document["summary"]["calls"],
         "talk_seconds": document["summary"]["talk_seconds"],
@@ -279,7 +295,7 @@ def accept(finding_id: int, *, reason: str, by: str, now: datetime) -> Finding:
         raise Refused("reason_needed", _("Say why this is accepted."), pointer="/reason")
     with transaction.atomic(durable=True):
         finding = Finding.objects.select_related("step").get(pk=finding_id)
-        Tenant.objects.select_for_update().get(pk=finding.step.tenant_id)
+        lock_tenant(finding.step.tenant_id)
         accepted = Finding.objects.filter(pk=finding_id, accepted_at__isnull=True)
         accepted.update(accepted_at=now, accepted_by=by[:150], accepted_reason=reason.strip()[:300])
         step = RunStep.objects.select_for_update().get(pk=finding.step_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Max, Q
@@ -16,6 +16,7 @@ from billing.errors import Refused
 from billing.periods import Period
 from billing.rating import lint
 from billing.rating.form import read
+from billing.rating.remembering import remembered
 from billing.rating.terms import Agreement, Beside, InvalidTerms, Select, Terms, terms_from_versions
 from tenants.models import Contract, ContractEvent, ContractVersion, ReadableJSON, Tenant
 from tenants.noticing import owe_notices, refuse_without_notice
@@ -183,17 +184,24 @@ def entered_since(contract: Contract, instant: datetime, *, before: date) -> boo
     )
 
 
-def entered_at_all(contract_id: int) -> tuple[bool, bool, bool]:
-    """Tell, in one question, whether a contract ever had subscriptions, levels and packages entered."""
+class Entered(NamedTuple):
+    """Whether a contract ever had subscriptions, levels and packages entered."""
+
+    subscriptions: bool
+    levels: bool
+    packages: bool
+
+
+def entered_at_all(contract_ids: Collection[int]) -> dict[int, Entered]:
+    """Tell, in one question, what kinds of things contracts ever had entered, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM tenants_subscriptionchange WHERE contract_id = %(id)s), "
-            "EXISTS (SELECT FROM tenants_measuredlevel WHERE contract_id = %(id)s), "
-            "EXISTS (SELECT FROM tenants_packagepurchase WHERE contract_id = %(id)s)",
-            {"id": contract_id},
+            "SELECT id, EXISTS (SELECT FROM tenants_subscriptionchange WHERE contract_id = id), "
+            "EXISTS (SELECT FROM tenants_measuredlevel WHERE contract_id = id), "
+            "EXISTS (SELECT FROM tenants_packagepurchase WHERE contract_id = id) FROM unnest(%s::int8[]) AS id",
+            [list(contract_ids)],
         )
-        subscriptions, levels, packages = cursor.fetchone()
-    return subscriptions, levels, packages
+        return {contract_id: Entered(*found) for contract_id, *found in cursor.fetchall()}
 
 
 def refuse_frozen(contract: Contract, day: date, *, of_all: bool = False, pointer: str = "/ends_on") -> None:
@@ -245,10 +253,14 @@ def terms_for(contract: Contract, period: Period) -> Terms:
     terms = terms_from_versions(
         period,
         contract.tenant.zone,
-        [(str(version.number), version.starts_on, version.agreement) for version in versions],
+        [(str(version.number), version.starts_on, _read(version.agreement)) for version in versions],
         ends_on=contract.ends_on,
     )
     return with_scope(contract, terms)
+
+
+# A signed version does not change, and a close asks for the terms of its month several times.
+_read = remembered(Agreement.from_json)
 
 
 def with_scope(contract: Contract, terms: Terms) -> Terms:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
@@ -24,7 +24,7 @@ from billing.rating.counting import meters
 from billing.rating.levels import beside_entered, levels_of
 from billing.rating.terms import Beside, Terms
 from billing.rating.totals import Event, Row, Totals, Uncovered
-from tenants.contracts import NotInForce, entered_at_all, terms_for
+from tenants.contracts import Entered, NotInForce, entered_at_all, terms_for
 from tenants.levels import measured_in
 from tenants.models import Contract, ContractVersion, Tenant
 from tenants.packages import balances_in
@@ -33,15 +33,54 @@ from usage import selectors
 from usage.counting import LEVEL, calls_of, count_ungoverned, counting_statements, group_of
 from usage.cutting import count_cut_calls
 from usage.ingestion import lock_key
-from usage.models import Removal, UsageMonth, UsageTotal
+from usage.models import Removal, UsageMonth
 
-COUNTING_LIMIT = "15min"
+# What counting needs: time, and hashing, since there are few groups. The planner cannot know that there are few, and
+# would sort every call on disk.
+PREPARE = "SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL statement_timeout = '15min'"
+BEGIN_ANEW = """
+SELECT EXISTS (SELECT FROM usage_removal WHERE tenant_id = %(tenant)s AND period = %(period)s AND what = %(calls)s);
+SELECT pg_advisory_xact_lock(%(lock)s);
+DELETE FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = %(contract)s AND period = %(period)s
+"""
+TOTALS = """
+SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram::text
+FROM usage_usagetotal WHERE tenant_id = %s AND contract_id = %s AND period = %s
+ORDER BY segment, clause, meter, day, "group", cell
+"""
+STALE = """
+SELECT EXISTS (SELECT FROM usage_usagemonth WHERE tenant_id = %s AND period = %s AND stale_since IS NOT NULL)
+"""
+COUNTED = """
+UPDATE usage_usagemonth SET counted_at = %(now)s
+WHERE tenant_id = %(tenant)s AND period = %(period)s AND (%(again)s OR counted_at IS NULL)
+"""
+TAKE_MARK = """
+SELECT pg_advisory_xact_lock(%s);
+UPDATE usage_usagemonth SET stale_since = NULL WHERE tenant_id = %s AND period = %s AND stale_since IS NOT NULL
+"""
 
 
 class CallsRemoved(Refused):
     """The month's calls are gone by the tenant's rule; a count would find nothing and forget what was billed."""
 
     status = 409
+
+
+class Total(NamedTuple):
+    """A stored total as it is read; see ``usage.models.UsageTotal``."""
+
+    segment: str
+    clause: str
+    meter: str
+    day: date
+    group: str
+    cell: str
+    calls: int
+    talk_ms: int
+    billed_seconds: int
+    value: Decimal
+    histogram: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +98,14 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | Non
     Calls that were late for the month (it was frozen) are left out.
     """
     period = terms.period.starts_on
-    if Removal.objects.filter(tenant_id=tenant_id, period=period, what=Removal.CALLS).exists():
-        raise CallsRemoved("calls_removed", f"The calls of {period:%Y-%m} were removed; its stored totals stand.")
+    named: dict[str, Any] = {"tenant": tenant_id, "contract": contract_id, "period": period, "calls": Removal.CALLS}
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        prepare_counting(cursor)
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("count", tenant_id, contract_id, period)])
-        UsageTotal.objects.filter(tenant_id=tenant_id, contract_id=contract_id, period=period).delete()
+        cursor.execute(f"{PREPARE}; {BEGIN_ANEW}", named | {"lock": lock_key("count", tenant_id, contract_id, period)})
+        while cursor.description is None:
+            cursor.nextset()  # past what PREPARE answers
+        if cursor.fetchone()[0]:
+            raise CallsRemoved("calls_removed", f"The calls of {period:%Y-%m} were removed; its stored totals stand.")
         fill_totals(cursor, tenant_id, contract_id, terms, gaps)
-
-
-def prepare_counting(cursor: Any) -> None:
-    """Give the transaction what counting needs: time, and hashing, since there are few groups.
-
-    The planner cannot know that there are few, and would sort every call on disk.
-    """
-    cursor.execute(
-        f"SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL statement_timeout = '{COUNTING_LIMIT}'"
-    )
 
 
 def fill_totals(
@@ -83,8 +113,9 @@ def fill_totals(
 ) -> None:
     """Count a month into totals that are not there yet, within the caller's transaction. ``known`` as in ``calls_of``."""
     for segment in terms.segments:
-        for statement in counting_statements(tenant_id, contract_id, terms, segment, known=known):
-            cursor.execute(statement)
+        statements = list(counting_statements(tenant_id, contract_id, terms, segment, known=known))
+        if statements:
+            cursor.execute(SQL("; ").join(statements))
         count_cut_calls(cursor, tenant_id, contract_id, terms, segment, known=known)
     for gap in gaps.days if gaps else ():
         cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
@@ -97,9 +128,9 @@ def clear_stale_mark(tenant_id: int, period: date) -> bool:
     after it set the mark again.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, period)])
-        marked = UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=False)
-        return bool(marked.update(stale_since=None))
+        cursor.execute(TAKE_MARK, [lock_key("period", tenant_id, period), tenant_id, period])
+        cursor.nextset()
+        return bool(cursor.rowcount)
 
 
 def mark_stale(tenant_id: int, period: date, now: datetime) -> None:
@@ -109,7 +140,9 @@ def mark_stale(tenant_id: int, period: date, now: datetime) -> None:
 
 def is_stale(tenant_id: int, period: date) -> bool:
     """Tell whether calls came in since a month was counted."""
-    return UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=False).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(STALE, [tenant_id, period])
+        return bool(cursor.fetchone()[0])
 
 
 def count_if_stale(tenant: Tenant, month: Period, now: datetime) -> bool:
@@ -135,8 +168,7 @@ def count_month_of(contract: Contract, month: Period, now: datetime) -> None:
     for contract_id, terms, gaps in plan_of(tenant, month):
         if contract_id == contract.pk:
             count_month(tenant.pk, contract_id, terms, gaps)
-    uncounted = UsageMonth.objects.filter(tenant_id=tenant.pk, period=month.starts_on, counted_at__isnull=True)
-    uncounted.update(counted_at=now)
+    _note_counted(tenant, month, now, again=False)
 
 
 def _count(tenant: Tenant, month: Period, now: datetime) -> None:
@@ -144,10 +176,15 @@ def _count(tenant: Tenant, month: Period, now: datetime) -> None:
     try:
         for contract_id, terms, gaps in plan_of(tenant, month):
             count_month(tenant.pk, contract_id, terms, gaps)
-        UsageMonth.objects.filter(tenant_id=tenant.pk, period=month.starts_on).update(counted_at=now)
+        _note_counted(tenant, month, now, again=True)
     except BaseException:
         mark_stale(tenant.pk, month.starts_on, now)
         raise
+
+
+def _note_counted(tenant: Tenant, month: Period, now: datetime, *, again: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED, {"tenant": tenant.pk, "period": month.starts_on, "now": now, "again": again})
 
 
 def plan_of(tenant: Tenant, month: Period) -> Iterator[tuple[int, Terms, Gaps | None]]:
@@ -181,18 +218,24 @@ def stale_months(limit: int) -> list[tuple[int, date]]:
 
 
 def totals_of(
-    tenant_id: int, contract_id: int, terms: Terms, *, beside: int | None = None, known: bool = False
+    tenant_id: int,
+    contract_id: int,
+    terms: Terms,
+    *,
+    beside: int | None = None,
+    known: bool = False,
+    entered: Entered | None = None,
 ) -> Totals:
     """Read a month's totals in the engine's form, or those counted ``beside`` them under another id.
 
-    ``known`` as in ``calls_of``: single events are read from the calls themselves.
+    ``known`` as in ``calls_of``: single events are read from the calls themselves. ``entered`` spares a question.
     """
     rows: list[Row] = []
     uncovered: list[Uncovered] = []
     counts: dict[str, tuple[int, int]] = {}
-    found = UsageTotal.objects.filter(
-        tenant_id=tenant_id, contract_id=beside or contract_id, period=terms.period.starts_on
-    ).order_by("segment", "clause", "meter", "day", "group", "cell")
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS, [tenant_id, beside or contract_id, terms.period.starts_on])
+        found = map(Total._make, cursor.fetchall())
     for total in found:
         cell = tuple((name, value) for name, value in json.loads(total.cell)) if total.cell else ()
         if total.meter == LEVEL:
@@ -203,7 +246,7 @@ def totals_of(
                 Row(
                     segment=total.segment, clause=total.clause, on=total.day, group=total.group, cell=cell,
                     calls=total.calls, talk_ms=total.talk_ms, billed_seconds=total.billed_seconds, value=total.value,
-                    histogram=tuple((number, calls) for number, calls in _pairs(total.histogram)),
+                    histogram=tuple(_pairs(total.histogram)),
                 )
             )  # fmt: skip
         else:
@@ -216,15 +259,15 @@ def totals_of(
                     on=total.day,
                 )
             )
-    subscriptions, levels, packages = entered_at_all(contract_id)
-    entered = measured_in(contract_id, terms.period) if levels else ()
+    entered = entered or entered_at_all([contract_id])[contract_id]
+    measured = measured_in(contract_id, terms.period) if entered.levels else ()
     return Totals(
         rows=tuple(rows),
         uncovered=tuple(uncovered),
         events=tuple(_events(tenant_id, terms, known=known)),
-        subscriptions=held_in(contract_id, terms.period) if subscriptions else (),
-        measurements=beside_entered(entered, levels_of(counts)),
-        balances=balances_in(contract_id, terms.period) if packages else (),
+        subscriptions=held_in(contract_id, terms.period) if entered.subscriptions else (),
+        measurements=beside_entered(measured, levels_of(counts)),
+        balances=balances_in(contract_id, terms.period) if entered.packages else (),
     )
 
 
@@ -290,6 +333,6 @@ def _events(tenant_id: int, terms: Terms, *, known: bool) -> Iterator[Event]:
                             yield Event(segment=segment.number, clause=taking.clause, at=at, value=value, group=group)
 
 
-def _pairs(histogram: Any) -> Iterator[tuple[Any, int]]:
-    for number, calls in histogram:
+def _pairs(histogram: str) -> Iterator[tuple[Decimal, int]]:
+    for number, calls in json.loads(histogram) if histogram != "[]" else ():
         yield Decimal(number), calls

@@ -6,14 +6,21 @@ open (running, then grace until its draft is ready) → frozen → open again on
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import psycopg
 from django.db import connection
-from django.db.models import Q
 
 from usage.correcting import apply_waiting_changes
 from usage.ingestion import lock_key
 from usage.models import UsageMonth
+
+FREEZE = """
+SELECT pg_advisory_xact_lock(%(lock)s);
+UPDATE usage_usagemonth SET state = 'frozen', frozen_at = %(now)s
+WHERE tenant_id = %(tenant)s AND period = %(period)s AND stale_since IS NULL AND state = 'open'
+AND (counted_at IS NULL OR counted_at <= %(drafted_at)s)
+"""
 
 
 def freeze(tenant_id: int, period: date, *, drafted_at: datetime, now: datetime) -> bool:
@@ -22,12 +29,13 @@ def freeze(tenant_id: int, period: date, *, drafted_at: datetime, now: datetime)
     Returns False, with nothing done, when calls came in after the month was counted for a draft of ``drafted_at``. The
     exclusive lock waits for deliveries on their way: those before it are seen here, those after it find their calls late.
     """
-    _lock(tenant_id, period)
+    named: dict[str, Any] = {"tenant": tenant_id, "period": period, "drafted_at": drafted_at, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(FREEZE, named | {"lock": lock_key("period", tenant_id, period)})
+        cursor.nextset()
+        if cursor.rowcount:
+            return True
     frozen = {"state": UsageMonth.FROZEN, "frozen_at": now}
-    counted_before = Q(counted_at=None) | Q(counted_at__lte=drafted_at)
-    month = UsageMonth.objects.filter(counted_before, tenant_id=tenant_id, period=period, stale_since=None)
-    if month.filter(state=UsageMonth.OPEN).update(**frozen):
-        return True
     known, _made = UsageMonth.objects.get_or_create(tenant_id=tenant_id, period=period, defaults=frozen)
     return known.state == UsageMonth.FROZEN
 

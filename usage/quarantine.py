@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from billing.errors import Refused
@@ -46,6 +47,18 @@ def open_records(tenant_id: int, *, source_id: int | None = None, code: str = ""
     if source_id is not None:
         found = found.filter(source_id=source_id)
     return (found.filter(code=code) if code else found).order_by("-id")
+
+
+def waiting_since(since: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], int]:
+    """Count the records of tenants that wait in quarantine and came at or after an instant, for each pair of both."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.tenant_id, s.at, count(q.id) FROM unnest(%s::int8[], %s::timestamptz[]) AS s (tenant_id, at) "
+            "LEFT JOIN usage_quarantined AS q ON q.tenant_id = s.tenant_id AND q.resolved_at IS NULL "
+            "AND q.received_at >= s.at GROUP BY s.tenant_id, s.at",
+            [[tenant_id for tenant_id, _ in since], [at for _, at in since]],
+        )
+        return {(tenant_id, at): waiting for tenant_id, at, waiting in cursor.fetchall()}
 
 
 def replay(tenant: Tenant, records: Sequence[Quarantined], now: datetime) -> Replayed:

@@ -7,7 +7,7 @@ contract waits for it or sees it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -17,7 +17,7 @@ from billing.periods import Period
 from billing.rating.terms import Terms
 from billing.rating.totals import Totals
 from tenants.models import Contract
-from usage.aggregation import Gaps, fill_totals, plan_of, prepare_counting, totals_of
+from usage.aggregation import PREPARE, Gaps, fill_totals, plan_of, totals_of
 from usage.ingestion import lock_key
 from usage.models import UsageMonth
 
@@ -40,7 +40,7 @@ def _counted_beside(
     calls that are counted as late.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        prepare_counting(cursor)
+        cursor.execute(PREPARE)
         if known:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, terms.period.starts_on)])
         fill_totals(cursor, tenant_id, -contract_id, terms, gaps, known=known)
@@ -97,9 +97,7 @@ def late_of(tenant_id: int, period: date) -> Late:
         return Late(*cursor.fetchone())
 
 
-def late_months(tenant_id: int, before: date) -> list[date]:
-    """List the tenant's frozen months before a day for which something came late, in order."""
-    found = UsageMonth.objects.filter(
-        tenant_id=tenant_id, state=UsageMonth.FROZEN, late_since__isnull=False, period__lt=before
-    )
-    return list(found.order_by("period").values_list("period", flat=True))
+def late_months(tenant_ids: Collection[int]) -> list[tuple[int, date]]:
+    """List the frozen months of tenants for which something came late, in order."""
+    found = UsageMonth.objects.filter(tenant_id__in=tenant_ids, state=UsageMonth.FROZEN, late_since__isnull=False)
+    return list(found.order_by("tenant_id", "period").values_list("tenant_id", "period"))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, Max, Sum
+from django.db import connection
 
 from billing.periods import Period
-from usage.models import Batch, Declaration, UsageMonth
+from usage.models import Declaration
+
+DELIVERED = """
+SELECT m.tenant_id, m.period, COALESCE(sum(b.received), 0)::int8, COALESCE(sum(b.duplicates), 0)::int8,
+    COALESCE(sum(b.rejected + b.conflicts), 0)::int8
+FROM unnest(%s::int8[], %s::date[]) AS m (tenant_id, period)
+LEFT JOIN LATERAL (SELECT max(frozen_at) AS at FROM usage_usagemonth AS u
+    WHERE u.tenant_id = m.tenant_id AND u.period < m.period) AS frozen ON TRUE
+LEFT JOIN usage_batch AS b ON b.tenant_id = m.tenant_id AND (frozen.at IS NULL OR b.received_at > frozen.at)
+GROUP BY m.tenant_id, m.period
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +35,32 @@ class Delivered:
     declared: int | None
 
 
-def delivered(tenant_id: int, period: Period) -> Delivered:
-    """Add up a tenant's deliveries since its last freeze of an earlier month, and what was declared of this one."""
-    since = UsageMonth.objects.filter(tenant_id=tenant_id, period__lt=period.starts_on).aggregate(at=Max("frozen_at"))
-    batches = Batch.objects.filter(tenant_id=tenant_id)
-    if since["at"] is not None:
-        batches = batches.filter(received_at__gt=since["at"])
-    found = batches.aggregate(
-        received=Sum("received", default=0), duplicates=Sum("duplicates", default=0),
-        rejected=Sum(F("rejected") + F("conflicts"), default=0),
-    )  # fmt: skip
-    return Delivered(**found, declared=_declared(tenant_id, period))
+Month = tuple[int, Period]  # of a tenant
 
 
-def _declared(tenant_id: int, period: Period) -> int | None:
-    """Add up declared calls, each day once: all sources together before single ones, long ranges before short ones."""
-    within = Declaration.objects.filter(
-        tenant_id=tenant_id, starts_on__gte=period.starts_on, ends_on__lte=period.ends_on
+def delivered(months: Collection[Month]) -> dict[Month, Delivered]:
+    """Add up deliveries to tenants since the last freeze of an earlier month, and what was declared of each month."""
+    declarations = list(
+        Declaration.objects.filter(
+            tenant_id__in={tenant_id for tenant_id, _ in months},
+            starts_on__gte=min(period.starts_on for _, period in months),
+        )
     )
+    with connection.cursor() as cursor:
+        cursor.execute(DELIVERED, [[tenant_id for tenant_id, _ in months], [period.starts_on for _, period in months]])
+        found = {(tenant_id, starts_on): (r, d, q) for tenant_id, starts_on, r, d, q in cursor.fetchall()}
+    return {
+        (tenant_id, period): Delivered(
+            *found[tenant_id, period.starts_on],
+            declared=_declared((each for each in declarations if each.tenant_id == tenant_id), period),
+        )
+        for tenant_id, period in months
+    }
+
+
+def _declared(declarations: Iterable[Declaration], period: Period) -> int | None:
+    """Add up declared calls, each day once: all sources together before single ones, long ranges before short ones."""
+    within = [each for each in declarations if period.starts_on <= each.starts_on and each.ends_on <= period.ends_on]
     chosen: list[Declaration] = []
     for each in sorted(within, key=lambda each: (each.source_id != 0, each.starts_on - each.ends_on)):
         if not any(

@@ -73,7 +73,9 @@ def test_a_contract_that_cannot_be_rated_is_parked_and_the_others_go_on(
 ) -> None:
     other_contract(seller)
     real = stepping.compute_draft
-    monkeypatch.setattr(stepping, "compute_draft", lambda c, p: 1 / 0 if c.pk == contract.pk else real(c, p))
+    monkeypatch.setattr(
+        stepping, "compute_draft", lambda c, p, known: 1 / 0 if c.pk == contract.pk else real(c, p, known)
+    )
     run = closing.start_close(seller, FIRST, by="li", now=NOW)
     while work_on_some(run.pk):
         pass

@@ -204,7 +204,7 @@ def test_a_late_call_that_comes_while_a_month_is_let_go_keeps_it(seller: Any) ->
     assert not let_go(side.tenant.pk, JULY.starts_on, known)
     assert let_settled_months_go(later) == []
     side.invoice(SEPTEMBER, 2)
-    assert late_months(side.tenant.pk, OCTOBER.starts_on) == [JULY.starts_on]
+    assert late_months([side.tenant.pk]) == [(side.tenant.pk, JULY.starts_on)]
 
 
 def test_late_calls_of_a_month_without_an_invoice_keep_it(seller: Any) -> None:
