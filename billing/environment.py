@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -89,6 +90,11 @@ class Environment(BaseSettings):
         "",
         alias="HUADAN_OPERATIONS_EMAIL",
         description="Who is told by mail that a source fell silent; addresses separated by commas. Unset: the seller.",
+    )
+    webhook_networks: str = Field(
+        "",
+        alias="HUADAN_WEBHOOK_NETWORKS",
+        description="Private networks webhooks may reach, http too, such as `127.0.0.0/8`, by commas. Unset: none.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="HUADAN_LOG_LEVEL", description="Least severe log line that is written."
@@ -180,6 +186,15 @@ class Environment(BaseSettings):
             raise ValueError("must look like smtp://user:password@host:587?tls=starttls")
         return value
 
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        try:
+            networks_in(value)
+        except ValueError:
+            raise ValueError("must be networks like 10.1.0.0/16, separated by commas") from None
+        return value
+
     @model_validator(mode="after")
     def _production_has_secrets(self) -> Environment:
         if not self.embedded:
@@ -210,6 +225,11 @@ class Environment(BaseSettings):
     def secure(self) -> bool:
         """Tell whether everything travels over https."""
         return self.https if self.https is not None else not self.embedded
+
+
+def networks_in(text: str) -> list[IPv4Network | IPv6Network]:
+    """Read networks separated by commas. Raises ValueError for what is none."""
+    return [ip_network(each.strip()) for each in text.split(",") if each.strip()]
 
 
 def read() -> Environment:

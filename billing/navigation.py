@@ -54,6 +54,7 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
         _("Settings"),
         [
             ("tenants_seller", "store"), ("usage_source", "settings_input_antenna"), ("tenants_apikey", "key"),
+            ("tenants_webhookendpoint", "webhook"), ("tenants_webhookmessage", "outgoing_mail"),
             ("invoices_bankformat", "view_column"), ("usage_retentionpolicy", "auto_delete"), ("usage_removal", "delete_sweep"),
             ("usage_unmasking", "visibility"), ("auth_user", "person"), ("auth_group", "group"),
         ],

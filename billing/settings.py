@@ -15,7 +15,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
-from billing.environment import ROOT, read
+from billing.environment import ROOT, networks_in, read
 from billing.local import Embedded
 
 ENVIRONMENT = read()
@@ -24,6 +24,7 @@ EMBEDDED = Embedded.beside(ROOT)
 DATABASE_URL = ENVIRONMENT.database_url or EMBEDDED.database_url
 REDIS_URL = ENVIRONMENT.redis_url or EMBEDDED.redis_url
 BASE_URL = ENVIRONMENT.base_url
+WEBHOOK_NETWORKS = networks_in(ENVIRONMENT.webhook_networks)
 
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key or EMBEDDED.secret("secret_key")
@@ -164,6 +165,8 @@ CELERY_BEAT_SCHEDULE = {
     "check books": {"task": "invoices.tasks.check_books_tonight", "schedule": crontab(hour="19", minute="30")},
     "tell of broken books": {"task": "invoices.tasks.tell_of_books", "schedule": 60.0},
     "continue closes": {"task": "invoices.tasks.keep_closes_going", "schedule": ENVIRONMENT.close_every_seconds},
+    "deliver webhooks": {"task": "tenants.tasks.deliver_webhooks", "schedule": 5.0},
+    "forget webhook messages": {"task": "tenants.tasks.forget_webhook_messages", "schedule": 3600.0},
     "send due price notices": {"task": "tenants.tasks.send_due_notices", "schedule": 300.0},
 }
 

@@ -15,11 +15,11 @@ from billing.errors import Refused
 from billing.rating import Bill
 from billing.rating.reversal import left_of, reverse
 from invoices.drafting import explanations_of, store_lines
-from invoices.issuing import owe_mails
+from invoices.issuing import announce_document, owe_mails
 from invoices.ledger import post_document
 from invoices.models import CreditNote, CreditRequest, Invoice, NumberSeries
 from invoices.numbering import take_number
-from tenants.models import Tenant
+from tenants.models import Tenant, WebhookEndpoint
 from tenants.packages import reverse_packages
 
 
@@ -111,6 +111,7 @@ def _issue(asked: CreditRequest, *, by: str, now: datetime) -> CreditNote:
     if not any(left_of_invoice(invoice).values()):
         reverse_packages(invoice.contract, invoice=f"invoice {invoice.pk}", by=by, now=now)
     owe_mails(note, now)
+    announce_document(note, WebhookEndpoint.CREDITED, now, credits=invoice.number)
     return note
 
 

@@ -21,7 +21,9 @@ from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
 from invoices.settling import is_outdated
 from tenants.contracts import entered_since, freeze_contract
+from tenants.models import WebhookEndpoint
 from tenants.packages import settle_packages
+from tenants.webhooks.announcing import announce
 from usage.freezing import freeze
 
 
@@ -76,6 +78,7 @@ def issue(invoice_id: int, *, by: str, now: datetime) -> Invoice:
         _settle_packages(draft, now)
         record(draft, InvoiceEvent.ISSUED, by=by, now=now)
         owe_mails(draft, now)
+        announce_document(draft, WebhookEndpoint.ISSUED, now, due_on=draft.due_on.isoformat())
     return draft
 
 
@@ -83,6 +86,17 @@ def _settle_packages(invoice: Invoice, now: datetime) -> None:
     period = Period(invoice.period_starts_on, invoice.period_ends_on)
     balances = Bill.from_json(invoice.document["bill"]).balances
     settle_packages(invoice.contract, period, balances, invoice=f"invoice {invoice.pk}", by=invoice.issued_by, now=now)
+
+
+def announce_document(document: Invoice, kind: str, now: datetime, **more: str | None) -> None:
+    """Owe webhooks the figures of an issued invoice or credit note; ``more`` is what is known besides."""
+    told = {
+        "number": document.number, "contract": document.contract.code, "currency": document.currency,
+        "period_starts_on": document.period_starts_on.isoformat(), "period_ends_on": document.period_ends_on.isoformat(),
+        "net": f"{document.net:.3f}", "tax": f"{document.tax:.3f}", "total": f"{document.total:.3f}",
+    }  # fmt: skip
+    event = " ".join(filter(None, [document.number, more.get("payment")]))
+    announce(document.tenant, kind, f"{kind} {event}", told | more, now)
 
 
 def owe_mails(invoice: Invoice, now: datetime) -> None:

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.money import decimals_of
+from invoices.issuing import announce_document
 from invoices.ledger import Side, post, post_payment, release_from
 from invoices.models import Invoice, LedgerEntry, LedgerSide, Payment, Receivable
-from tenants.models import Tenant
+from tenants.models import Tenant, WebhookEndpoint
 
 LARGEST = Decimal(999999999999)
 
@@ -72,7 +73,7 @@ def proposal(tenant_id: int, currency: str, amount: Decimal) -> dict[int, Decima
 def open_invoices(tenant_id: int, currency: str) -> list[Receivable]:
     """List what is open of a tenant's invoices in a currency, the oldest due first."""
     found = Receivable.objects.filter(tenant_id=tenant_id, currency=currency, open__gt=0)
-    return list(found.select_related("invoice").order_by("due_on", "invoice_id"))
+    return list(found.select_related("invoice__tenant", "invoice__contract").order_by("due_on", "invoice_id"))
 
 
 def allocate(payment_id: int, amounts: Mapping[int, Decimal], *, by: str, now: datetime) -> Payment:
@@ -170,7 +171,10 @@ def _settle(
         sides: list[Side] = [
             (LedgerSide.RECEIVABLE, source, amount), (LedgerSide.RECEIVABLE, invoice_id, -amount)
         ]  # fmt: skip
-        post(tenant_id, currency, LedgerEntry.ALLOCATED, sides, on=on, by=by, now=now, **cause)
+        entry = post(tenant_id, currency, LedgerEntry.ALLOCATED, sides, on=on, by=by, now=now, **cause)
+        if entry is not None and amount == receivable.open:
+            paid = receivable.invoice
+            announce_document(paid, WebhookEndpoint.PAID, now, paid_on=on.isoformat(), payment=str(entry.pk))
 
 
 def _locked(payment_id: int) -> Payment:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
+from tenants.models import WebhookEndpoint
+from tenants.webhooks.announcing import announce
 from usage.models import Batch, SilenceAlarm, Source
 
 LOOK_BACK_DAYS = 14
@@ -34,17 +36,20 @@ def watch_sources(now: datetime) -> list[SilenceAlarm]:
             _close(alarm, now)
     opened = []
     for silence in silent_sources(now):
-        alarm, is_new = SilenceAlarm.objects.get_or_create(
-            source=silence.source,
-            closed_at=None,
-            defaults={
-                "last_delivery_at": silence.last_delivery_at,
-                "usual_pause": silence.usual_pause,
-                "opened_at": now,
-                "mail_due_at": now,
-            },
-        )
-        opened += [alarm] * is_new
+        with transaction.atomic():
+            alarm, is_new = SilenceAlarm.objects.get_or_create(
+                source=silence.source,
+                closed_at=None,
+                defaults={
+                    "last_delivery_at": silence.last_delivery_at,
+                    "usual_pause": silence.usual_pause,
+                    "opened_at": now,
+                    "mail_due_at": now,
+                },
+            )
+            if is_new:
+                _announce(alarm, now)
+                opened.append(alarm)
     return opened
 
 
@@ -66,6 +71,15 @@ def silent_sources(now: datetime) -> list[Silence]:
         if last is not None:
             found.append(Silence(source, last, pause))
     return sorted(found, key=lambda silence: silence.last_delivery_at)
+
+
+def _announce(alarm: SilenceAlarm, now: datetime) -> None:
+    told = {
+        "source": alarm.source.code,
+        "last_delivery_at": alarm.last_delivery_at.isoformat(),
+        "usual_pause_seconds": int(alarm.usual_pause.total_seconds()),
+    }
+    announce(alarm.source.tenant, WebhookEndpoint.SILENT, f"{WebhookEndpoint.SILENT} {alarm.pk}", told, now)
 
 
 def _close(alarm: SilenceAlarm, now: datetime) -> None:

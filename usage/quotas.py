@@ -72,6 +72,11 @@ def quota_of(tenant: Tenant, now: datetime, *, clause: str = "", group: str | No
     return known
 
 
+def limits_of(tenant: Tenant, now: datetime) -> list[Limit]:
+    """List a tenant's limits with what is used of them now, as the calls stored tell; never from memory."""
+    return list(_limits(tenant, now, None))
+
+
 def forget_answers() -> None:
     """Ask the database again, whatever is known."""
     _answers.clear()

@@ -18,6 +18,7 @@ from usage.alarms import watch_sources
 from usage.idempotency import forget_old_answers
 from usage.partitions import ensure_partitions_around
 from usage.removing import Due, drop_month, months_to_drop, removals_due, remove_batch
+from usage.thresholds import announce_thresholds
 
 MONTHS_A_TICK = 200
 MAILS_A_TICK = 50
@@ -46,6 +47,7 @@ def count_tenant_month(tenant_id: int, period: str) -> None:
     month = period_containing(datetime.fromisoformat(period).date(), tenant.billing_day)
     if count_if_stale(tenant, month, now):
         log.info("month counted", tenant_id=tenant_id, period=period)
+        announce_thresholds(tenant, now)
 
 
 @shared_task

@@ -4,6 +4,7 @@ from tenants.models.agreements import Contract, ContractEvent, ContractVersion, 
 from tenants.models.holdings import MeasuredLevel, Movement, PackagePurchase, Posting, SubscriptionChange
 from tenants.models.keys import ApiKey
 from tenants.models.parties import CODE, CURRENCIES, LANGUAGES, Contact, Seller, Tenant, validate_zone
+from tenants.models.webhooks import WebhookEndpoint, WebhookMessage, WebhookNotice, WebhookTry
 
 __all__ = [
     "CODE",
@@ -23,5 +24,9 @@ __all__ = [
     "Seller",
     "SubscriptionChange",
     "Tenant",
+    "WebhookEndpoint",
+    "WebhookMessage",
+    "WebhookNotice",
+    "WebhookTry",
     "validate_zone",
 ]
