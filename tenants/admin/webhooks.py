@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -155,5 +155,5 @@ class WebhookMessageAdmin(ViewOnlyAdmin):
                 serve_endpoint.delay(str(endpoint_id))
             except Refused as refusal:
                 self.refuse(request, refusal)
-        said = cast("str", ngettext("%d message is sent again.", "%d messages are sent again.", sent)) % sent
+        said = ngettext("%d message is sent again.", "%d messages are sent again.", sent) % sent
         self.message_user(request, said, messages.SUCCESS if sent else messages.WARNING)

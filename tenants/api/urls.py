@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from tenants.api import agreements, holdings, parties
+from tenants.api import agreements, holdings, parties, webhooks
 
 TENANT = r"(?P<tenant>[a-z0-9][a-z0-9-]{0,39})"
 CONTRACT = r"(?P<contract>[A-Za-z0-9][A-Za-z0-9._-]{0,39})"
 ENTRY = r"(?P<external_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,99})"
+WEBHOOK = r"webhooks/(?P<webhook>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 VERSION = rf"{CONTRACT}/versions/(?P<number>[1-9][0-9]{{0,4}})"
 
 urlpatterns: list[URLPattern] = [
@@ -32,5 +33,11 @@ urlpatterns: list[URLPattern] = [
         (rf"contracts/{CONTRACT}/measurements/{ENTRY}", holdings.LevelView, "measurement"),
         (rf"contracts/{CONTRACT}/packages", holdings.PackagesView, "packages"),
         (rf"contracts/{CONTRACT}/packages/{ENTRY}", holdings.PackageView, "package"),
+        ("webhooks", webhooks.WebhooksView, "webhooks"),
+        (WEBHOOK, webhooks.WebhookView, "webhook"),
+        (rf"{WEBHOOK}/rotate", webhooks.RotateView, "rotate-webhook"),
+        (rf"{WEBHOOK}/test", webhooks.TestView, "test-webhook"),
+        (rf"{WEBHOOK}/messages", webhooks.MessagesView, "webhook-messages"),
+        (rf"{WEBHOOK}/replay", webhooks.ReplayView, "replay-webhook"),
     )
 ]

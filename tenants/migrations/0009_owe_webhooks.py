@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                                 ("invoice.issued", "an invoice was issued"),
                                 ("invoice.paid", "an invoice was paid"),
                                 ("credit_note.issued", "a credit note was issued"),
-                                ("usage.threshold", "usage reached 80 or 100 % of a limit"),
+                                ("usage.threshold", "usage neared or reached a limit"),
                                 ("source.silent", "a source fell silent"),
                             ],
                             max_length=30,

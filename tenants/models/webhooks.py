@@ -24,7 +24,7 @@ class WebhookEndpoint(models.Model):
     THRESHOLD, SILENT, TEST = "usage.threshold", "source.silent", "webhook.test"
     TYPES = [
         (ISSUED, _("an invoice was issued")), (PAID, _("an invoice was paid")), (CREDITED, _("a credit note was issued")),
-        (THRESHOLD, _("usage reached 80 or 100 % of a limit")), (SILENT, _("a source fell silent")),
+        (THRESHOLD, _("usage neared or reached a limit")), (SILENT, _("a source fell silent")),
     ]  # fmt: skip
     BY_PERSON, GONE, FAILING = "person", "gone", "failing"
     REASONS = [

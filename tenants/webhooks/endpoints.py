@@ -19,6 +19,10 @@ from tenants.models import WebhookEndpoint, WebhookNotice
 from tenants.webhooks.guarding import read_url
 from tenants.webhooks.signing import secret_of
 
+# Not its secret's number: another may rotate it meanwhile.
+KEPT = (
+    "name", "url", "types", "enabled", "disabled_at", "disabled_because", "failing_since", "failures", "resting_until",
+)  # fmt: skip
 OVERLAP = timedelta(hours=24)  # how long the secret before a rotation signs as well
 
 
@@ -39,7 +43,7 @@ def keep_endpoint(endpoint: WebhookEndpoint, now: datetime) -> None:
         endpoint.failing_since, endpoint.failures, endpoint.resting_until = None, 0, None
     elif endpoint.disabled_at is None:
         endpoint.disabled_at, endpoint.disabled_because = now, WebhookEndpoint.BY_PERSON
-    endpoint.save()
+    endpoint.save(update_fields=None if endpoint._state.adding else KEPT)  # noqa: SLF001 - Django's own way to tell
 
 
 def refuse_wrong(endpoint: WebhookEndpoint) -> None:

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from billing.periods import period_containing
 from invoices.drafting import draft_month
 from tenants.keys import make_key
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Tenant, WebhookEndpoint
 from tests.conftest import NOW, call_of, issue_by_two
 from usage.models import Quarantined, Source
 
@@ -55,6 +55,10 @@ def theirs(post, seller, tenant, contract):
     other = Tenant.objects.create(seller=seller, code="south", name_zh="南方", name_en="South", zone="Asia/Shanghai")
     Source.objects.create(tenant=other, code="mine", zone="Asia/Shanghai")
     key = make_key(other, "all", [ApiKey.INGEST, ApiKey.READ, ApiKey.OPERATE])[1]
+    listening = WebhookEndpoint(
+        seller=seller, tenant=tenant, name="ERP", url="https://erp.example/", types=["source.silent"]
+    )
+    listening.save()
     arguments = {
         "source": "switch-1",
         "call_id": "call-1",
@@ -66,6 +70,7 @@ def theirs(post, seller, tenant, contract):
         "external_id": "o-1",
         "name": "switch",
         "document": "HD-2026-000001",
+        "webhook": str(listening.pk),
     }
     return key, arguments, make_key(other, "none", [])[1]
 

@@ -180,7 +180,7 @@ def test_a_limit_is_told_of_at_80_and_at_100_percent(
         assert [each["data"]["percent"] for each in receiver.events] == told
     assert receiver.events[1]["data"] | {"used": 5} == {
         "tenant": "north", "clause": "calls", "per": "day", "percent": 100, "limit": 5, "used": 5,
-        "resets_at": "2026-10-09T00:00:00+08:00", "refuses": True,
+        "resets_at": "2026-10-08T16:00:00+00:00", "refuses": True,
     }  # fmt: skip
 
 
