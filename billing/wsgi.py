@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing.settings")
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.urls import get_resolver
 
 API = "/api/v1/"
 
@@ -30,6 +33,13 @@ class ApiHandler(WSGIHandler):
 
 django.setup(set_prefix=False)
 _site, _api = WSGIHandler(), ApiHandler()
+
+# A large delivery makes thousands of objects, and every few of them the collector would walk through all that was loaded.
+get_resolver().url_patterns  # noqa: B018 - loads every view now, not with the first request
+gc.collect()
+gc.freeze()
+# A thread that holds a lock in the database and has its answer must not wait 5 ms for one that is reading a delivery.
+sys.setswitchinterval(0.0005)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from itertools import repeat
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ AS_THEY_ARE = [
 ]  # fmt: skip
 _encoder = msgspec.json.Encoder()
 _json, _json_lines = _encoder.encode, _encoder.encode_lines
+_texts_of = attrgetter("call_id", "leg", "caller", "callee", "hangup_cause", "region", "robot", "line", "language")
 _ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)")
 
 
@@ -68,7 +69,7 @@ def copy_lines(delivery: Delivery, candidates: list[Candidate]) -> list[bytes]:
     callers = [kept(delivery.tenant_id, record.caller) for record in records]
     callees = [kept(delivery.tenant_id, record.callee) for record in records]
     nowhere = repeat(None)
-    columns: dict[str, Iterable[object]] = {name: map(attrgetter(name), records) for name in AS_THEY_ARE} | {
+    columns: dict[str, Iterable[Any]] = {name: map(attrgetter(name), records) for name in AS_THEY_ARE} | {
         "tenant_id": repeat(delivery.tenant_id),
         "source_id": repeat(delivery.source_id),
         "period": [candidate.period for candidate in candidates],
@@ -90,8 +91,8 @@ def copy_lines(delivery: Delivery, candidates: list[Candidate]) -> list[bytes]:
     }
     rows = _json_lines(list(zip(*(columns[name] for name in COLUMNS), strict=False)))
     lines = rows[1:-2].split(b"]\n[") if rows else []
-    escapes_more = b"\\" in rows.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return [_ESCAPE.sub(_unescaped, line) for line in lines] if escapes_more else lines
+    texts = chain(chain.from_iterable(map(_texts_of, records)), columns["modules"])
+    return lines if "".join(texts).isprintable() else [_ESCAPE.sub(_unescaped, line) for line in lines]
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import sys
 from typing import Any
 
 import pytest
@@ -36,6 +38,12 @@ def _get(path: str, **headers: str) -> tuple[str, dict[str, str]]:
     list(response)
     response.close()  # type: ignore[attr-defined]
     return answer["status"], answer["headers"]
+
+
+def test_a_worker_keeps_the_collector_and_the_lock_of_the_interpreter_out_of_the_way() -> None:
+    _get("/api/v1/quota")
+    assert gc.get_freeze_count() > 100_000, "what was loaded is walked through again and again"
+    assert sys.getswitchinterval() < 0.001, "an answer of the database waits for another delivery to be read"
 
 
 def test_the_api_asks_for_a_key_and_sets_no_cookie() -> None:

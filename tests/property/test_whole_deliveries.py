@@ -75,13 +75,24 @@ def test_json_read_as_a_whole_says_what_each_record_says(
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.fixed_dictionaries({"call_id": texts, "robot": texts, "talk_ms": st.sampled_from(["", "5", "x"])}),
+        st.fixed_dictionaries(
+            {
+                "call_id": texts,
+                "robot": texts,
+                "labels.50%": texts,
+                "counters.asr": st.sampled_from(["", "1.50", "x"]),
+                "talk_ms": st.sampled_from(["", "5", "5", "x", "007", "null", "1e3", "٣"]),
+                "modules": st.sampled_from(["", "qa", "qa,asr"]),
+            }
+        ),
         max_size=4,
     )
 )
 def test_a_table_read_as_a_whole_says_what_each_row_says(rows: list[dict[str, str]]) -> None:
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(call_of(1) | {"robot": "", "talk_ms": ""}))
+    writer = csv.DictWriter(
+        out, list(call_of(1) | dict.fromkeys(["robot", "labels.50%", "talk_ms", "counters.asr", "modules"], ""))
+    )
     writer.writeheader()
     writer.writerows(call_of(1) | row for row in rows)
     (header, head), *lines = table.read_rows(out.getvalue().encode())

@@ -91,11 +91,12 @@ def _read_whole(body: bytes, split: Callable[[], list[bytes] | list[msgspec.Raw]
     """Read an array of records none of which has a fault; None when one may have, or when there are too many."""
     try:
         records = _whole.decode(body)
-        if len(records) > MAX_RECORDS or may_repeat_names(body, _any.decode(body)):
+        if len(records) > MAX_RECORDS:
             return None
+        fields = sum(map(len, _any.decode(body))) + sum(len(each.counters) + len(each.labels) for each in records)
     except UNREADABLE:
         return None
-    return Whole(records, split)
+    return None if names_in(body) > fields else Whole(records, split)
 
 
 def refuse_too_many(count: int) -> None:
@@ -113,7 +114,12 @@ def may_repeat_names(body: bytes, parsed: Any) -> bool:
     objects = [each for each in (parsed if type(parsed) is list else [parsed]) if type(each) is dict]
     inner = [found for each in objects for name in ("counters", "labels") if type(found := each.get(name)) is dict]
     fields = sum(map(len, objects)) + sum(map(len, inner))
-    return body.translate(None, b" \t\n\r").count(b'":') != fields
+    return names_in(body) > fields
+
+
+def names_in(body: bytes) -> int:
+    """Count the fields that a JSON text names, and beyond them the texts that look like it."""
+    return body.translate(None, b" \t\n\r").count(b'":')
 
 
 def decode_one(raw: bytes) -> Decoded:

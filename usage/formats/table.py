@@ -9,7 +9,8 @@ import csv
 import functools
 import io
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,8 +20,11 @@ from usage.formats.record import CallRecord, Decoded, Unfit, Whole
 
 FIELDS = frozenset(CallRecord.__struct_fields__) - {"counters", "labels"}
 WHOLE = frozenset({"talk_ms", "reported_seconds", "agent_ms"})
+TEXT, MARKS = '"%s"', {"modules": '["%s"]'} | dict.fromkeys(WHOLE, "%s")
 REQUIRED = frozenset({"call_id", "direction", "started_at", "ended_at"})
 MAX_CELL = 64 * 1024
+_encode = msgspec.json.encode
+_whole = msgspec.json.Decoder(list[CallRecord])
 csv.field_size_limit(MAX_CELL)
 
 
@@ -36,10 +40,53 @@ def decode(body: bytes) -> Sequence[Decoded]:
     _check_header(header)
     refuse_too_many(len(records))
     try:  # all at once is quicker; if one row is wrong, find out which, and take the others
-        made = msgspec.convert([_fields_of(header, row) for row, _ in records], list[CallRecord])
-    except (Unfit, msgspec.ValidationError):
+        made = _whole.decode(_as_json(header, records))
+    except (Unfit, msgspec.MsgspecError):
         return [_decode_row(header, head, row, line) for row, line in records]
     return Whole(made, lambda: [f"{head}\n{line}".encode() for _, line in records])
+
+
+def _as_json(header: list[str], records: list[tuple[list[str], str]]) -> str:
+    """Write rows as a JSON array; what has nothing to escape goes between the names as it is. Raises Unfit.
+
+    That and its decoding take half the time of making a mapping of each row.
+    """
+    order = sorted(range(len(header)), key=lambda at: _group_of(header[at]))
+    names, pick, objects = [header[at] for at in order], itemgetter(*order), []
+    numbers = [at for at, name in enumerate(header) if name in WHOLE]
+    templates: dict[tuple[bool, ...], str] = {}
+    for row, line in records:
+        plain = len(row) == len(header) and '"' not in line and "\\" not in line
+        if not plain or (numbers and not _are_digits("".join([row[at] for at in numbers]))):
+            objects.append(_encode(_fields_of(header, row)).decode())
+            continue
+        cells = pick(row)
+        filled = tuple(map(bool, cells))
+        if filled not in templates:
+            templates[filled] = _template(list(compress(names, filled)))
+        objects.append(templates[filled] % tuple(filter(None, cells)))
+    return f"[{','.join(objects)}]"
+
+
+def _are_digits(text: str) -> bool:
+    return text.isascii() and (text.isdigit() or not text)
+
+
+def _group_of(name: str) -> str:
+    return name.partition(".")[0] if "." in name else ""
+
+
+def _template(names: list[str]) -> str:
+    """Write the JSON object of some columns, those of one group side by side, with %s where each cell goes."""
+    parts = []
+    for group, grouped in groupby(names, _group_of):
+        fields = ",".join(f"{_name(name)}:{MARKS.get(name, TEXT)}" for name in grouped)
+        parts.append(f'"{group}":{{{fields}}}' if group else fields)
+    return f"{{{','.join(parts)}}}"
+
+
+def _name(name: str) -> str:
+    return _encode(name.split(".", 1)[-1]).decode().replace("%", "%%")
 
 
 def read_rows(body: bytes) -> list[tuple[list[str], str]]:
@@ -48,17 +95,28 @@ def read_rows(body: bytes) -> list[tuple[list[str], str]]:
     A row that the csv module cannot read (a cell beyond 64 KiB) is one row with one cell.
     """
     text = body.decode("utf-8-sig", "replace")
-    plain = text.replace("\r\n", "\n").split("\n")
-    if "\r" not in text.replace("\r\n", "\n") and not any(line.count('"') % 2 for line in plain):
-        try:
-            rows = list(csv.reader(plain))
-        except csv.Error:
-            rows = []
-        if len(rows) == len(plain):  # a row a line: no cell holds a line break
-            return [
-                (list(map(str.strip, row)), line) for row, line in zip(rows, plain, strict=True) if row and line.strip()
-            ]
-    return _read_slowly(text)
+    lines = text.replace("\r\n", "\n").split("\n")
+    rows = _read_quickly(lines)
+    if rows is None:
+        return _read_slowly(text)
+    if len(text.split()) > len(lines):  # somewhere is a blank within a line
+        rows = [list(map(str.strip, row)) for row in rows]
+    return [(row, line) for row, line in zip(rows, lines, strict=True) if line and not line.isspace()]
+
+
+def _read_quickly(lines: list[str]) -> list[list[str]] | None:
+    """Split lines each of which is a row; only those with quotes need the csv module. None when a cell has a line break."""
+    quoted = [line for line in lines if '"' in line or len(line) > MAX_CELL]
+    if any("\r" in line for line in lines):
+        return None
+    try:
+        found = list(csv.reader([*quoted, ""]))
+    except csv.Error:
+        return None
+    if len(found) <= len(quoted):
+        return None
+    read = iter(found)
+    return [next(read) if '"' in line or len(line) > MAX_CELL else line.split(",") for line in lines]
 
 
 def _read_slowly(text: str) -> list[tuple[list[str], str]]:
