@@ -26,10 +26,11 @@ ACCEPTED = own_words("Accepted.")
 INTERRUPTED = own_words("The sender was interrupted while sending.")
 NOT_COMPOSED = own_words("The mail could not be composed.")
 NOTHING_OPEN = own_words("Nothing is open any more.")
+QUESTION_OPEN = own_words("The tenant has an open question about it.")
 NO_CONNECTION = own_words("No connection")
 CONNECTION_LOST = own_words("Connection lost while sending")
 GIVEN_UP = own_words("Given up")
-OWN_WORDS = {ACCEPTED, INTERRUPTED, NOT_COMPOSED, NOTHING_OPEN, NO_CONNECTION, CONNECTION_LOST, GIVEN_UP}
+OWN_WORDS = {ACCEPTED, INTERRUPTED, NOT_COMPOSED, NOTHING_OPEN, QUESTION_OPEN, NO_CONNECTION, CONNECTION_LOST, GIVEN_UP}
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)]
 
 

@@ -24,7 +24,7 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
         _("Invoices"),
         [
             ("invoices_invoice", "receipt_long"), ("invoices_creditrequest", "rule"), ("invoices_creditnote", "undo"),
-            ("invoices_delivery", "mail"), ("invoices_tableexport", "table_view"),
+            ("invoices_dispute", "contact_support"), ("invoices_delivery", "mail"), ("invoices_tableexport", "table_view"),
         ],
     ),
     (

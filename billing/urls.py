@@ -33,6 +33,7 @@ urlpatterns = [
     path("i/<str:token>", pages.invoice_page, name="invoice-page"),
     path("i/<str:token>/pdf", pages.invoice_pdf, name="invoice-pdf"),
     path("i/<str:token>/evidence.zip", pages.invoice_evidence, name="invoice-evidence"),
+    path("i/<str:token>/question", pages.question_page, name="invoice-question"),
     path("i/<str:token>/calls", pages.line_calls, name="line-calls"),
     path("i/<str:token>/calls.csv", pages.line_calls_csv, name="line-calls-csv"),
     path(".well-known/huadan-keys.json", pages.evidence_keys, name="evidence-keys"),

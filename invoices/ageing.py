@@ -15,16 +15,18 @@ from tenants.models import Tenant
 # One row a tenant and currency with anything open or on account; only what is open is looked at, by partial indexes.
 AGEING = """
 SELECT t.id, t.code, t.name_zh, t.name_en, o.currency, sum(o.not_due), sum(o.d30), sum(o.d60), sum(o.d90), sum(o.older),
-    sum(o.credit) FROM (
+    sum(o.credit), sum(o.disputed) FROM (
     SELECT tenant_id, currency,
         sum(open) FILTER (WHERE open > 0 AND due_on >= %(today)s) AS not_due,
         sum(open) FILTER (WHERE open > 0 AND due_on < %(today)s AND due_on >= %(today)s - 30) AS d30,
         sum(open) FILTER (WHERE open > 0 AND due_on < %(today)s - 30 AND due_on >= %(today)s - 60) AS d60,
         sum(open) FILTER (WHERE open > 0 AND due_on < %(today)s - 60 AND due_on >= %(today)s - 90) AS d90,
         sum(open) FILTER (WHERE open > 0 AND due_on < %(today)s - 90) AS older,
-        -sum(open) FILTER (WHERE open < 0) AS credit
+        -sum(open) FILTER (WHERE open < 0) AS credit,
+        sum(open) FILTER (WHERE open > 0 AND invoice_id IN (
+            SELECT invoice_id FROM invoices_dispute WHERE closed_at IS NULL)) AS disputed
     FROM invoices_receivable WHERE open <> 0 GROUP BY 1, 2
-    UNION ALL SELECT tenant_id, currency, 0, 0, 0, 0, 0, sum(rest) FROM invoices_payment WHERE rest > 0 GROUP BY 1, 2
+    UNION ALL SELECT tenant_id, currency, 0, 0, 0, 0, 0, sum(rest), 0 FROM invoices_payment WHERE rest > 0 GROUP BY 1, 2
 ) AS o JOIN tenants_tenant AS t ON t.id = o.tenant_id
 WHERE (%(seller)s::bigint IS NULL OR t.seller_id = %(seller)s)
 GROUP BY t.id, o.currency
@@ -34,7 +36,10 @@ ORDER BY COALESCE(sum(o.older), 0) + COALESCE(sum(o.d90), 0) + COALESCE(sum(o.d6
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """What one tenant owes in one currency by days overdue, and ``credit``: on account or in its favour."""
+    """What one tenant owes in one currency by days overdue, and ``credit``: on account or in its favour.
+
+    ``disputed`` is the part of what it owes about which it has an open question.
+    """
 
     tenant_id: int
     code: str
@@ -47,6 +52,7 @@ class Aged:
     to_90: Decimal
     older: Decimal
     credit: Decimal
+    disputed: Decimal
 
     @property
     def balance(self) -> Decimal:

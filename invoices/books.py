@@ -86,6 +86,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         UNION ALL SELECT 'Message-ID', min(mail), message_id, count(*) FROM (
             SELECT 'delivery ' || id AS mail, message_id FROM invoices_delivery
             UNION ALL SELECT 'mail about the books ' || id, message_id FROM invoices_booksmail
+            UNION ALL SELECT 'mail about a dispute ' || id, message_id FROM invoices_disputemail
             UNION ALL SELECT 'notice ' || id, message_id FROM tenants_pricenotice) AS mails
         GROUP BY message_id HAVING count(*) > 1"""),
     ("I7", _("only issued documents are mailed, and what was sent was tried"), """
@@ -132,6 +133,8 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         JOIN tenants_contract AS c ON c.id = s.contract_id WHERE c.tenant_id <> s.tenant_id
         UNION ALL SELECT 'settlement', s.id::text FROM invoices_settlement AS s
         JOIN invoices_invoice AS i ON i.id = s.invoice_id WHERE i.contract_id <> s.contract_id
+        UNION ALL SELECT 'dispute', d.id::text FROM invoices_dispute AS d
+        JOIN invoices_invoice AS i ON i.id = d.invoice_id WHERE i.tenant_id <> d.tenant_id
         UNION ALL SELECT 'delivery of calls', b.id::text FROM usage_batch AS b
         JOIN usage_source AS s ON s.id = b.source_id WHERE s.tenant_id <> b.tenant_id"""),
     ("I12", _("credit notes take back no more of a line than it charges, and an invoice credited whole comes to zero"), """

@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
-from billing.mail import NOTHING_OPEN, NotNeeded
+from billing.mail import NOTHING_OPEN, QUESTION_OPEN, NotNeeded
 from invoices.approving import locked_invoice, record
-from invoices.models import Delivery, Invoice, InvoiceEvent, Receivable
+from invoices.models import Delivery, Dispute, Invoice, InvoiceEvent, Receivable
 
 REMINDER = "reminder-"
 
@@ -18,9 +19,13 @@ def owe_reminders(now: datetime) -> int:
     """Put the reminders into the queue whose day has come; return for how many invoices.
 
     The seller says on which days from the due day, in the tenant's zone. After days without a run only the latest is
-    sent; a level sent once, and those below it, are never sent again.
+    sent; a level sent once, and those below it, are never sent again. While the tenant has an open question about an
+    invoice, its reminders wait.
     """
-    still_open = Receivable.objects.filter(open__gt=0, tenant__gets_reminders=True, invoice__state=Invoice.ISSUED)
+    still_open = Receivable.objects.filter(
+        ~Exists(_open_disputes(OuterRef("invoice_id"))),
+        open__gt=0, tenant__gets_reminders=True, invoice__state=Invoice.ISSUED,
+    )  # fmt: skip
     reminded = 0
     for receivable in still_open.select_related("invoice__seller", "invoice__tenant").iterator():
         invoice = receivable.invoice
@@ -42,11 +47,17 @@ def level_of(delivery: Delivery) -> int:
 
 
 def refuse_when_settled(delivery: Delivery) -> Receivable:
-    """Give what a reminder reminds of. Raises NotNeeded when nothing is open any more."""
+    """Give what a reminder reminds of. Raises NotNeeded when nothing is open any more, or a question is."""
     receivable = Receivable.objects.get(invoice_id=delivery.invoice_id)
     if receivable.open <= 0:
         raise NotNeeded(NOTHING_OPEN)
+    if _open_disputes(delivery.invoice_id).exists():
+        raise NotNeeded(QUESTION_OPEN)
     return receivable
+
+
+def _open_disputes(invoice_id: int | OuterRef) -> QuerySet[Dispute]:
+    return Dispute.objects.filter(invoice_id=invoice_id, closed_at=None)
 
 
 def _reminded(invoice: Invoice, level: int) -> bool:

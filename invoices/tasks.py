@@ -13,12 +13,12 @@ from django.utils import timezone
 from billing.errors import Refused
 from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
-from invoices import auditing, closing, stepping
+from invoices import auditing, closing, disputing, stepping
 from invoices.approving import note_refusal
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
-from invoices.models import BooksMail, Delivery
+from invoices.models import BooksMail, Delivery, DisputeMail
 from invoices.reminding import owe_reminders
 from invoices.settling import let_settled_months_go as release_settled_months
 from tenants.models import Contract
@@ -126,6 +126,15 @@ def tell_of_books() -> None:
     give_up_interrupted(BooksMail, now)
     for mail_id in due_mails(BooksMail, now, DELIVERIES_A_TICK):
         log.info("mail about the books", mail_id=mail_id, state=auditing.tell(mail_id, datetime.now(UTC)))
+
+
+@shared_task
+def tell_of_disputes() -> None:
+    """Send the mails about questions and answers that are due."""
+    now = datetime.now(UTC)
+    give_up_interrupted(DisputeMail, now)
+    for mail_id in due_mails(DisputeMail, now, DELIVERIES_A_TICK):
+        log.info("mail about a dispute", mail_id=mail_id, state=disputing.tell(mail_id, datetime.now(UTC)))
 
 
 @shared_task

@@ -147,6 +147,7 @@ class InvoiceAdmin(ApprovalPages):
             "paid": self.payment_state(invoice),
             "uncovered": bill.get("uncovered", []),
             "events": invoice.events.order_by("pk"),
+            "disputes": invoice.disputes.all(),
             "deliveries": invoice.deliveries.order_by("pk"),
             "page": page_link(invoice) if invoice.state == Invoice.ISSUED else "",
         }

@@ -34,7 +34,7 @@ PAGE = 100
 AGES = (
     ("not_due", gettext_lazy("not due")), ("to_30", gettext_lazy("1–30 days")), ("to_60", gettext_lazy("31–60 days")),
     ("to_90", gettext_lazy("61–90 days")), ("older", gettext_lazy("over 90 days")), ("credit", gettext_lazy("on account")),
-    ("balance", gettext_lazy("balance")),
+    ("balance", gettext_lazy("balance")), ("disputed", gettext_lazy("of it disputed")),
 )  # fmt: skip
 
 

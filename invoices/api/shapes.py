@@ -129,3 +129,33 @@ class BalanceShape(Shape):
     """Invoices less credit notes, payments and what was written off, by currency; none when nothing is owed."""
 
     items = CurrencyBalanceShape(many=True)
+
+
+class QuestionAsked(Shape):
+    """A question about an invoice, or about one of its lines."""
+
+    question = serializers.CharField(max_length=2000)
+    line = serializers.CharField(
+        max_length=200, required=False, allow_null=True, help_text="The key of a line; absent: the whole invoice."
+    )
+    name = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text="Who asks.")
+
+
+class QuestionShape(Shape):
+    """A question with its answer. ``state``: open, answered, closed."""
+
+    id = serializers.IntegerField()
+    line = serializers.CharField(allow_null=True)
+    question = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    state = serializers.ChoiceField(["open", "answered", "closed"])
+    asked_at = serializers.DateTimeField()
+    answer = serializers.CharField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class QuestionsShape(Shape):
+    """The questions about an invoice, the latest first."""
+
+    items = QuestionShape(many=True)

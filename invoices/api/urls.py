@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, documents
+from invoices.api import accounts, disputes, documents
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern] = [
         (rf"invoices/{DOCUMENT}/calls", documents.LineCallsView, "invoice-calls"),
         (rf"invoices/{DOCUMENT}/pdf", documents.PDFView, "invoice-document"),
         (rf"invoices/{DOCUMENT}/evidence", documents.EvidenceView, "invoice-bundle"),
+        (rf"invoices/{DOCUMENT}/questions", disputes.QuestionsView, "invoice-questions"),
         ("payments", accounts.PaymentsView, "payments"),
         ("balance", accounts.BalanceView, "balance"),
     )

@@ -3,6 +3,7 @@
 from invoices.models.auditing import BooksCheck, BooksMail
 from invoices.models.closing import CloseRun, Finding, Reopening, RunStep
 from invoices.models.crediting import CreditNote, CreditRequest
+from invoices.models.disputing import Dispute, DisputeMail
 from invoices.models.documents import (
     Delivery,
     EvidenceKey,
@@ -26,6 +27,8 @@ __all__ = [
     "CreditNote",
     "CreditRequest",
     "Delivery",
+    "Dispute",
+    "DisputeMail",
     "EvidenceKey",
     "Finding",
     "Invoice",

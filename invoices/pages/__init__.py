@@ -2,5 +2,14 @@
 
 from invoices.pages.calls import line_calls, line_calls_csv
 from invoices.pages.invoice import evidence_keys, invoice_evidence, invoice_page, invoice_pdf
+from invoices.pages.question import question_page
 
-__all__ = ["evidence_keys", "invoice_evidence", "invoice_page", "invoice_pdf", "line_calls", "line_calls_csv"]
+__all__ = [
+    "evidence_keys",
+    "invoice_evidence",
+    "invoice_page",
+    "invoice_pdf",
+    "line_calls",
+    "line_calls_csv",
+    "question_page",
+]

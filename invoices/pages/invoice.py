@@ -18,6 +18,7 @@ from invoices.evidence import bundle_of
 from invoices.issuing import stored_pdf
 from invoices.models import CreditNote, Invoice, Receivable
 from invoices.pages.calls import calls_links
+from invoices.pages.question import asked_so_far, is_open
 from invoices.pages.visiting import invoice_by, language_of, private
 from invoices.rendering import render_page
 from invoices.rendering.document import Document
@@ -37,6 +38,7 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
         "pdf": f"{reverse('invoice-pdf', args=[token])}?language={language}",
         "zh": f"{address}?language=zh",
         "en": f"{address}?language=en",
+        "ask": f"{reverse('invoice-question', args=[token])}?language={language}",
     }
     if invoice.kind == Invoice.INVOICE:
         links["evidence"] = reverse("invoice-evidence", args=[token])
@@ -46,7 +48,10 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
             links=links,
             language=language,
             calls_of_line=calls_links(invoice, token),
-            notice=" ".join(filter(None, (_credited(invoice, language), _paid(invoice, language)))),
+            notice=" ".join(
+                filter(None, (_credited(invoice, language), _paid(invoice, language), _held(invoice, language)))
+            ),
+            asked=asked_so_far(invoice, language),
         )
     return private(HttpResponse(html))
 
@@ -87,6 +92,11 @@ def _credited(invoice: Invoice, language: Language) -> str:
     notes = CreditNote.objects.filter(credits=invoice).order_by("pk")
     told = [f"{note.number} ({wording.money(language, str(note.total), note.currency)})" for note in notes]
     return wording.label(language, "credited_by", notes=wording.pick(language, "、", ", ").join(told)) if told else ""
+
+
+def _held(invoice: Invoice, language: Language) -> str:
+    """Say that reminders wait while a question is open."""
+    return wording.label(language, "question_holds") if is_open(invoice) else ""
 
 
 def _paid(invoice: Invoice, language: Language) -> str:

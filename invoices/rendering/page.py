@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
+from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
 
 from invoices import wording
 from invoices.rendering.charts import chart_of
 from invoices.rendering.document import Document
-from invoices.rendering.face import face_of
+from invoices.rendering.face import Row, face_of
 from invoices.wording import Language
 
 
@@ -20,6 +21,7 @@ class Links(TypedDict, total=False):
     pdf: str
     evidence: str
     calls: str
+    ask: str
     zh: str
     en: str
 
@@ -30,12 +32,13 @@ def render_page(
     links: Links | None = None,
     calls_of_line: Mapping[str, str] | None = None,
     notice: str = "",
+    asked: Sequence[Mapping[str, str]] = (),
     language: Language | None = None,
 ) -> str:
     """Give the page as HTML; the arguments are those of ``page_context``."""
     return render_to_string(
         "invoices/page.html",
-        page_context(document, links=links, calls_of_line=calls_of_line, notice=notice, language=language),
+        page_context(document, links=links, calls_of_line=calls_of_line, notice=notice, asked=asked, language=language),
     )
 
 
@@ -45,12 +48,14 @@ def page_context(
     links: Links | None = None,
     calls_of_line: Mapping[str, str] | None = None,
     notice: str = "",
+    asked: Sequence[Mapping[str, str]] = (),
     language: Language | None = None,
 ) -> dict[str, Any]:
     """Give the context of ``invoices/page.html`` for a view that renders it itself.
 
     ``calls_of_line`` maps a line's key to the page of its calls. ``notice`` is a sentence about what happened
-    since the document was stored (paid, overdue, voided); the document itself does not know.
+    since the document was stored (paid, overdue, voided); the document itself does not know. ``asked`` are the
+    questions about it with their answers; ``links["ask"]`` is where one is asked.
     """
     face = face_of(document, language)
     other: Language = "en" if face.language == "zh" else "zh"
@@ -61,14 +66,23 @@ def page_context(
         "links": links or {},
         "turned_round": (links or {}).get(other, ""),
         "notice": notice,
+        "asked": asked,
         "groups": [
-            {"group": group, "rows": [{"row": row, "calls": hrefs.get(row.key, "")} for row in group.rows]}
+            {"group": group, "rows": [_linked(row, hrefs, (links or {}).get("ask", "")) for row in group.rows]}
             | {"tiers": _tiers([row.share for row in group.rows])}
             for group in face.groups
         ],
         "chart": chart_of(face.language, document),
         "html_language": wording.pick(face.language, "zh-Hans", "en"),
         "other_language": wording.pick(other, "zh-Hans", "en"),
+    }
+
+
+def _linked(row: Row, calls: Mapping[str, str], ask: str) -> dict[str, Any]:
+    return {
+        "row": row,
+        "calls": calls.get(row.key, ""),
+        "ask": f"{ask}&{urlencode({'line': row.key})}" if ask else "",
     }
 
 

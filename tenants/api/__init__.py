@@ -1,5 +1,6 @@
 """The API of this app: who may call, and the doors that set tenants and contracts up."""
 
-from tenants.api.authentication import HasScope, KeyAuthentication, OperatorView, TenantView
+from tenants.api.authentication import BoundedJSON, HasScope, KeyAuthentication, OperatorView, TenantView
+from tenants.api.shapes import read
 
-__all__ = ["HasScope", "KeyAuthentication", "OperatorView", "TenantView"]
+__all__ = ["BoundedJSON", "HasScope", "KeyAuthentication", "OperatorView", "TenantView", "read"]
