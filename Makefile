@@ -27,7 +27,7 @@ $(READY): $(UV) requirements-dev.lock
 	@touch $(READY)
 
 demo: setup  ## a vendor, three months of calls, invoices; ARGS=--exit does not stay up
-	@$(PY) manage.py demo $(ARGS)
+	@$(PY) -u manage.py demo $(ARGS)
 
 test: setup  ## all tests, on a throw-away PostgreSQL and Valkey
 	@$(PY) -m pytest $(ARGS)

@@ -275,6 +275,7 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Billing for calling robots"),
     "SITE_SYMBOL": "receipt_long",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("huadan/icon.svg")}],
+    "STYLES": [lambda request: static("huadan/admin.css")],
     "SIDEBAR": {"navigation": "billing.navigation.navigation", "show_search": True},
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
