@@ -145,7 +145,63 @@ PLIVO = {"CallUUID": "p-1", "From": "912235328936", "To": "919943720205", "CallS
 PLIVO_CALL = {"id": "p-1", "from": "912235328936", "to": "919943720205", "start": at("2022-12-06T07:01:48"), "answer": at("2022-12-06T07:01:56"),
               "end": at("2022-12-06T07:02:00"), "talk": 4000, "seconds": 60, "cause": "Normal Hangup"}  # fmt: skip
 
+# -- Genesys Cloud ------------------------------------------------------------------------------------------------------
+
+
+def _segment(start: str, end: str, kind: str, **more: str) -> dict[str, Any]:
+    day = "2024-04-29T"
+    return {
+        "conference": False,
+        "segmentStart": f"{day}{start}Z",
+        "segmentEnd": f"{day}{end}Z",
+        "segmentType": kind,
+        **more,
+    }
+
+
+def _metric(name: str, at: str, value: int) -> dict[str, Any]:
+    return {"emitDate": f"2024-04-29T{at}Z", "name": name, "value": value}
+
+
+def _voice(purpose: str, *segments: dict[str, Any], metrics: Any = (), **more: Any) -> dict[str, Any]:
+    session = {"ani": "tel:+5551999500880", "dnis": "tel:+559830200562", "mediaType": "voice", "sessionId": purpose,
+               "provider": "Edge", "metrics": list(metrics), "segments": list(segments)}  # fmt: skip
+    return {"purpose": purpose, "participantName": "São Luís, Brazil", "sessions": [session | more]}
+
+
+CUSTOMER = _voice(
+    "customer", _segment("17:30:43.077", "17:30:43.320", "system"),
+    _segment("17:30:43.320", "17:38:14.971", "interact", disconnectType="endpoint", queueId="39988345"),
+    metrics=[_metric("nConnected", "17:30:43.320", 1), _metric("tConnected", "17:38:14.971", 451651)])  # fmt: skip
+FLOW = _voice(
+    "ivr", _segment("17:30:43.134", "17:31:47.622", "ivr", disconnectType="transfer"), flow={"flowId": "19993269"}
+)
+QUEUE = _voice("acd", _segment("17:31:47.652", "17:32:00.063", "interact", queueId="39988345"))
+MISSED = _voice(
+    "agent", _segment("17:31:47.956", "17:31:55.377", "alert"), _segment("17:31:55.626", "17:32:56.626", "wrapup")
+)
+TALKED = _voice("agent", _segment("17:32:02.450", "17:38:14.900", "interact"), _segment("17:38:14.9", "17:38:17.9", "wrapup", wrapUpCode="659abad8"),
+                metrics=[_metric("tTalkComplete", "17:38:14.900", 372450)]) | {"userId": "2eb54224"}  # fmt: skip
+GENESYS = {"conversationId": "32d23263-e5bd", "conversationStart": "2024-04-29T17:30:43.090Z", "conversationEnd": "2024-04-29T17:38:17.974Z",
+           "divisionIds": ["5b703b3e", "d72e496f"], "originatingDirection": "inbound", "participants": [CUSTOMER, FLOW, QUEUE, MISSED, TALKED]}  # fmt: skip
+GENESYS_CALL = {
+    "id": "32d23263-e5bd", "leg": "a", "direction": "inbound", "from": "+5551999500880", "to": "+559830200562", "talk": 451_651, "cause": "endpoint", "robot": "19993269",
+    "start": at("2024-04-29T17:30:43.090"), "answer": at("2024-04-29T17:30:43.320"), "end": at("2024-04-29T17:38:14.971"),
+    "labels": {"queue": "39988345", "agent": "2eb54224", "wrap_up": "659abad8", "division": "5b703b3e"},
+}  # fmt: skip
+DIALED = _voice("customer", _segment("17:30:43.077", "17:31:20.000", "dialing", disconnectType="noAnswer"), ani="tel:+559830200562",
+                dnis="tel:+5551999500880", outboundCampaignId="e4185e91")  # fmt: skip
+
 CALLS: dict[str, tuple[str, Any, dict[str, Any]]] = {
+    "genesys, as a query returns it": ("genesys", {"conversations": [GENESYS], "totalHits": 1}, GENESYS_CALL),
+    "genesys, one conversation posted": ("genesys", GENESYS, GENESYS_CALL),
+    "genesys, the robot alone": ("genesys", GENESYS | {"participants": [CUSTOMER, FLOW]}, GENESYS_CALL | {"labels": {"division": "5b703b3e"}}),
+    "genesys, numbers as SIP addresses": (
+        "genesys", GENESYS | {"participants": [CUSTOMER | {"sessions": [CUSTOMER["sessions"][0] | {"ani": "sip:2001@pbx.example;tgrp=1"}]}]}, {"from": "2001"}),
+    "genesys, dialled and nobody answered": (
+        "genesys", GENESYS | {"originatingDirection": "outbound", "participants": [DIALED], "conversationEnd": "2024-04-29T17:31:20.000Z"},
+        {"direction": "outbound", "from": "+559830200562", "to": "+5551999500880", "answer": None, "talk": 0, "end": at("2024-04-29T17:31:20"),
+         "cause": "noAnswer", "labels": {"campaign": "e4185e91", "division": "5b703b3e"}}),
     "aliyun robot, the robot hung up": ("aliyun-robot", robot(), ROBOT_CALL),
     "aliyun robot, the customer hung up": ("aliyun-robot", robot(direction=1), ROBOT_CALL | {"labels": {"hangup_by": "customer"}}),
     "aliyun robot, figures as texts": ("aliyun-robot", robot(duration="9", direction="0", code="200000"), ROBOT_CALL),
@@ -229,7 +285,7 @@ CALLS: dict[str, tuple[str, Any, dict[str, Any]]] = {
 def test_a_platforms_call_is_stored_as_it_was_however_often_it_comes(
     preset: str, body: Any, expected: dict[str, Any], push: Any
 ) -> None:
-    zone = "UTC" if preset in {"plivo", "twilio", "vonage"} else "Asia/Shanghai"
+    zone = "UTC" if preset in {"genesys", "plivo", "twilio", "vonage"} else "Asia/Shanghai"
     push(preset, body, zone)
     call = Call.objects.get()
     stored = seen(call)
@@ -239,6 +295,9 @@ def test_a_platforms_call_is_stored_as_it_was_however_often_it_comes(
 
 
 NO_CALLS: dict[str, tuple[str, Any]] = {
+    "genesys, still talking": ("genesys", {"conversations": [{k: v for k, v in GENESYS.items() if k != "conversationEnd"}]}),
+    "genesys, a chat": ("genesys", {"conversations": [GENESYS | {"participants": [{"purpose": "customer", "sessions": [{"mediaType": "chat", "sessionId": "x"}]}]}]}),
+    "genesys, a detail event": ("genesys", {"detail": {"topicName": "v2.detail.events.conversation.x.customer.end", "eventBody": {"conversationId": "x"}}}),
     "aliyun robot, in the middle of a call": ("aliyun-robot", [robot()[0] | {"type": "process"}]),
     "aliyun voice, a state": ("aliyun-voice", [{"call_id": "1^2", "status_code": "200010", "status_time": "2017-06-01 10:00:00", "out_id": "1", "dtmf": ""}]),
     "aliyun voice, a recording": ("aliyun-voice", [{k: VOICE[k] for k in ("call_id", "start_time", "end_time", "duration", "status_code")} | {"record_file": "http://x"}]),
@@ -310,3 +369,9 @@ def test_rubbish_gets_its_acknowledgement_and_is_kept_as_it_came(body: Any, code
 def test_a_second_below_nothing_counts_as_nothing(push: Any) -> None:
     push("volcengine", VOLCENGINE | {"callDuration": -1})
     assert Call.objects.get().talk_ms == 0
+
+
+def test_the_agents_part_begins_when_the_one_who_answered_did(push: Any) -> None:
+    push("genesys", GENESYS)
+    call = Call.objects.get()
+    assert (call.transferred_at, call.agent_ms) == (at("2024-04-29T17:32:02.450"), 372_450)

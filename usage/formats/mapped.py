@@ -22,6 +22,7 @@ from usage.formats.table import read_rows
 LONGEST = timedelta(days=7)
 STEP = re.compile(r"[^.\[\]]+")
 SECONDS = re.compile(r"\s*(-?\d{1,12}(?:\.\d{1,9})?)\s*(?:s|秒|sec|seconds)?\s*\Z", re.ASCII)
+ADDRESS = re.compile(r"(?i)\A(?:tel|sips?):([^@;]*).*", re.DOTALL)
 Mapped = Mapping[str, Any]
 
 
@@ -32,7 +33,7 @@ def decode(body: bytes, content_type: str, rules: SourceRules) -> list[Decoded]:
         document = _document(body, content_type)
     except Unfit as unfit:
         return [Decoded(raw=body[:KEPT_BYTES], fault=unfit.fault)]
-    if _skipped(document, mapping):
+    if _skipped(document, mapping, around=True):
         return []  # what tells a call from other news may stand around the records
     documents = _listed(document, str(mapping.get("records", "")))
     refuse_too_many(len(documents))
@@ -73,14 +74,26 @@ def _listed(document: Any, path: str) -> list[Any]:
 
 
 def find(document: Any, path: str) -> Any:
-    """Follow a dotted path with [n] into a document; None where it leads nowhere."""
+    """Follow a dotted path with [n] or [name=value] into a document; None where it leads nowhere.
+
+    [name=value] is the first object of a list that says so and from which the rest of the path leads somewhere.
+    """
     if isinstance(document, dict) and path in document:
         return document[path]
-    for step in STEP.findall(path.removeprefix("$")):
+    return _follow(document, STEP.findall(path.removeprefix("$")))
+
+
+def _follow(document: Any, steps: list[str]) -> Any:
+    for number, step in enumerate(steps):
         if isinstance(document, dict):
             document = document.get(step)
         elif isinstance(document, list) and step.isdecimal() and len(step) < 6 and int(step) < len(document):
             document = document[int(step)]
+        elif isinstance(document, list) and "=" in step:
+            name, _, value = step.partition("=")
+            said = (each for each in document if isinstance(each, dict) and each.get(name) == value)
+            found = (_follow(each, steps[number + 1 :]) for each in said)
+            return next((each for each in found if each is not None), None)
         else:
             return None
     return document
@@ -102,14 +115,15 @@ def _decode_one(document: Any, mapping: Mapped, zone: str) -> Decoded:
     return Decoded(raw=raw, record=record, call_id=record.call_id, flags=flags)
 
 
-def _skipped(document: Any, mapping: Mapped) -> bool:
-    """Tell whether a document is no call: acknowledged, and not stored."""
+def _skipped(document: Any, mapping: Mapped, *, around: bool = False) -> bool:
+    """Tell whether a document is no call: acknowledged, and not stored. What is around records may lack their fields."""
     rules = mapping.get("skip") or []
     if not isinstance(document, dict):
         return False
     for rule in rules if isinstance(rules, list) else [rules]:
         value = _value(document, rule)
-        if value in rule.get("in", ()) or (rule.get("present") and value):
+        missing = rule.get("absent") and not value and not around
+        if missing or value in rule.get("in", ()) or (rule.get("present") and value):
             return True
     return False
 
@@ -117,6 +131,7 @@ def _skipped(document: Any, mapping: Mapped) -> bool:
 def _fields_of(document: Mapped, mapping: Mapped, zone: str) -> tuple[dict[str, Any], list[str]]:
     rules: Mapped = mapping.get("fields", {})
     fields: dict[str, Any] = {name: text for name in TEXTS if name in rules and (text := _text(document, rules[name]))}
+    fields |= {name: ADDRESS.sub(r"\1", fields[name]) for name in ("caller", "callee") if name in fields}
     fields.setdefault("call_id", "")
     fields.setdefault("direction", "outbound")
     times: dict[str, datetime | None] = {

@@ -3,16 +3,16 @@
 A mapping, over a preset or alone (docs/api.md has examples):
 
 ``records``   path to the list of records, "" when the body is the record or a list of them
-``skip``      {"path", "in"} or {"path", "present"}, or a list of them: bodies and records that are no calls (a ringing
+``skip``      {"path", "in"}, {"path", "present"} or {"path", "absent"}, or a list of them: bodies and records that are no calls (a ringing
               event, a recording), acknowledged and not stored
 ``answered``  {"path", "in"} or {"path", "above"}: who says that somebody answered; absent, answered_at says it
 ``zone``      zone of local times; absent, the source's
 ``fields``    field → rule; a rule is a path, or {"path", "as", "unit", "values", "otherwise", "negate", "constant"}
 ``labels``, ``counters``   name → rule
 
-A path is dotted, with [0] for a place in a list; several paths are tried in order. ``as`` reads an instant: s, ms, us
-(since 1970), rfc2822, text (RFC 3339, or a local time), or a strptime pattern with a %. ``unit`` (s, ms, us) is what a
-duration counts: talk, duration (of the whole call), reported, agent.
+A path is dotted, with [0] for a place in a list and [name=value] for an object in it that says so; several paths are
+tried in order. ``as`` reads an instant: s, ms, us (since 1970), rfc2822, text (RFC 3339, or a local time), or a strptime
+pattern with a %. ``unit`` (s, ms, us) is what a duration counts: talk, duration (of the whole call), reported, agent.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _faults(mapping: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _decides(rule: Any) -> bool:
     if not isinstance(rule, dict) or not isinstance(rule.get("path"), str | list):
         return False
-    return isinstance(rule.get("in", []), list) and bool({"in", "above", "present"} & rule.keys())
+    return isinstance(rule.get("in", []), list) and bool({"in", "above", "present", "absent"} & rule.keys())
 
 
 def _faults_of_group(group: str, rules: Any) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from usage.formats.presets import aliyun, baidu, huawei, tencent, twilio, volcengine
+from usage.formats.presets import aliyun, baidu, genesys, huawei, tencent, twilio, volcengine
 
 # CDR-Stats' CSV import: 25 columns with a header, local times, Q.850 causes.
 CDR_STATS: dict[str, Any] = {
@@ -37,5 +37,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "twilio": twilio.TWILIO,
     "vonage": twilio.VONAGE,
     "plivo": twilio.PLIVO,
+    "genesys": genesys.CONVERSATION,
     "cdr-stats": CDR_STATS,
 }
