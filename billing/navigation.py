@@ -24,7 +24,8 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
         _("Invoices"),
         [
             ("invoices_invoice", "receipt_long"), ("invoices_creditrequest", "rule"), ("invoices_creditnote", "undo"),
-            ("invoices_dispute", "contact_support"), ("invoices_delivery", "mail"), ("invoices_tableexport", "table_view"),
+            ("invoices_dispute", "contact_support"), ("invoices_taxinvoice", "verified"), ("invoices_delivery", "mail"),
+            ("invoices_tableexport", "table_view"),
         ],
     ),
     (
@@ -53,7 +54,7 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
     (
         _("Settings"),
         [
-            ("tenants_seller", "store"), ("usage_source", "settings_input_antenna"), ("tenants_apikey", "key"),
+            ("tenants_seller", "store"), ("tenants_taxcode", "tag"), ("usage_source", "settings_input_antenna"), ("tenants_apikey", "key"),
             ("tenants_webhookendpoint", "webhook"), ("tenants_webhookmessage", "outgoing_mail"),
             ("invoices_bankformat", "view_column"), ("usage_retentionpolicy", "auto_delete"), ("usage_removal", "delete_sweep"),
             ("usage_unmasking", "visibility"), ("auth_user", "person"), ("auth_group", "group"),

@@ -265,6 +265,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"TaxInvoiceState": ["not_asked", "asked", "received", "red_cancelled"]},
 }
 
 # -- the admin's theme ------------------------------------------------------------------------------------------------

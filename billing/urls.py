@@ -32,6 +32,7 @@ urlpatterns = [
     re_path(r"^api/", no_such_api),
     path("i/<str:token>", pages.invoice_page, name="invoice-page"),
     path("i/<str:token>/pdf", pages.invoice_pdf, name="invoice-pdf"),
+    path("i/<str:token>/tax-invoice", pages.tax_invoice_file, name="invoice-tax-invoice-file"),
     path("i/<str:token>/evidence.zip", pages.invoice_evidence, name="invoice-evidence"),
     path("i/<str:token>/question", pages.question_page, name="invoice-question"),
     path("i/<str:token>/calls", pages.line_calls, name="line-calls"),

@@ -189,12 +189,14 @@ def explanations_of(bill: Bill, names: dict[str, Name] | None = None) -> dict[st
 
 
 def _seller(seller: Seller) -> dict[str, str]:
-    names = "name_zh name_en tax_id address_zh address_en phone email bank_name bank_account".split()
+    names = "name_zh name_en tax_id address_zh address_en country phone email bank_name bank_account".split()
     return {name: getattr(seller, name) for name in names}
 
 
 def _buyer(tenant: Tenant) -> dict[str, str]:
-    names = "code name_zh name_en tax_id address_zh address_en".split()
+    names = (
+        "code name_zh name_en tax_id address_zh address_en country phone bank_name bank_account untaxed untaxed_reason"
+    ).split()
     contacts = sorted((each for each in tenant.contacts.all() if each.receives_invoices), key=lambda each: each.pk)
     return {name: getattr(tenant, name) for name in names} | {"contact": contacts[0].name if contacts else ""}
 

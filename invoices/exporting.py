@@ -56,7 +56,8 @@ def begin_export(
     return note, counted()
 
 
-def _issued(seller: Seller, starts_on: date, ends_on: date) -> Any:
+def issued_between(seller: Seller, starts_on: date, ends_on: date) -> Any:
+    """List what a seller issued from a day on up to another, exclusive, by the day in the document."""
     # The day of issue stands in the document, in the tenant's zone; the instant spares reading all the others.
     around = (
         datetime.combine(starts_on, time(), UTC) - timedelta(days=1),
@@ -73,7 +74,7 @@ def _issued(seller: Seller, starts_on: date, ends_on: date) -> Any:
 
 
 def _invoices(seller: Seller, starts_on: date, ends_on: date) -> Iterator[Sequence[Cell]]:
-    found = _issued(seller, starts_on, ends_on).defer("terms", "totals", "document")
+    found = issued_between(seller, starts_on, ends_on).defer("terms", "totals", "document")
     for each in found.annotate(issued_on=KT("document__issued_on")).iterator(AT_ONCE):
         receivable: Receivable | None = getattr(each, "receivable", None)
         yield (
@@ -87,7 +88,7 @@ def _invoices(seller: Seller, starts_on: date, ends_on: date) -> Iterator[Sequen
 
 def _lines(seller: Seller, starts_on: date, ends_on: date) -> Iterator[Sequence[Cell]]:
     language = "zh" if (get_language() or "").startswith("zh") else "en"
-    for each in _issued(seller, starts_on, ends_on).defer("terms", "totals").iterator(DOCUMENTS_AT_ONCE):
+    for each in issued_between(seller, starts_on, ends_on).defer("terms", "totals").iterator(DOCUMENTS_AT_ONCE):
         for line in each.document["bill"]["lines"]:
             told = each.document["explanations"].get(line["key"], {})
             yield (

@@ -169,6 +169,12 @@ _LABELS: dict[str, tuple[str, str]] = {
         "Credit note {number} from {seller}: {total} for {period}",
     ),
     "download_pdf": ("下载 PDF", "Download PDF"),
+    "download_tax_invoice": ("下载发票", "Download tax invoice"),
+    "tax_invoice_received": ("数电票 {number} 已于{day}开具。", "Tax invoice {number} was issued on {day}."),
+    "tax_invoice_cancelled": (
+        "发票已红冲，红字数电票 {number}（{day}）。",
+        "The tax invoice was cancelled by the red one {number} of {day}.",
+    ),
     "download_evidence": ("下载对账证据包", "Download evidence bundle"),
     "download_calls": ("下载话单", "Download calls (CSV)"),
     "see_calls": ("查看话单", "See the calls"),

@@ -12,6 +12,7 @@ from invoices.admin import (
     periods,
     receivables,
     steps,
+    tax_invoices,
     write_offs,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "periods",
     "receivables",
     "steps",
+    "tax_invoices",
     "write_offs",
 ]

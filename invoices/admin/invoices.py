@@ -19,11 +19,12 @@ from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
-from invoices.models import CreditNote, Invoice, Receivable
+from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
 from invoices.preview_page import preview_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
 from invoices.tasks import draft_contract_month
+from invoices.tax_invoices import state_of as state_of_tax_invoice
 
 
 def reader_language() -> str:
@@ -145,6 +146,7 @@ class InvoiceAdmin(ApprovalPages):
             "credited": invoice.credits,
             "receivable": getattr(invoice, "receivable", None),
             "paid": self.payment_state(invoice),
+            "tax_invoice": TaxInvoice.STATES[state_of_tax_invoice(invoice)],
             "uncovered": bill.get("uncovered", []),
             "events": invoice.events.order_by("pk"),
             "disputes": invoice.disputes.all(),

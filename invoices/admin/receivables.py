@@ -147,8 +147,8 @@ class TableExportAdmin(ViewOnlyAdmin):
         context = self.admin_site.each_context(request) | {
             "title": _("Export a table"),
             "opts": self.opts,
-            "kinds": TableExport.KINDS,
-            "forms": TableExport.FORMS,
+            "kinds": [(kind, name) for kind, name in TableExport.KINDS if kind in TABLES],
+            "forms": [(form, name) for form, name in TableExport.FORMS if form in FORMS],
             "sellers": Seller.objects.order_by("code"),
             "first": add_months(today.replace(day=1), -1),
             "last": today.replace(day=1) - timedelta(days=1),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -23,7 +23,8 @@ from billing.rating import Bill, Line, Terms, Totals
 from invoices.api import shapes
 from invoices.evidence import bundle_of
 from invoices.issuing import stored_pdf
-from invoices.models import Invoice, Receivable
+from invoices.models import Invoice, Receivable, TaxInvoice
+from invoices.tax_invoices import standing
 from tenants.api import TenantView
 from tenants.models import ApiKey
 from usage.tracing import Place, TracedCall, is_traceable, page_of_calls
@@ -107,7 +108,8 @@ class InvoiceView(DocumentView):
     def get(self, request: Request, document: str) -> Response:
         """Show a document's figures and how far it is paid."""
         today = datetime.now(UTC).astimezone(ZoneInfo(self.holder.zone)).date()
-        return Response(shapes.DocumentShape(_told(self.document(document), today)).data)
+        found = self.document(document)
+        return Response(shapes.DocumentShape(_told(found, today) | {"tax_invoice": _tax_invoice(found)}).data)
 
 
 class LinesView(DocumentView):
@@ -163,6 +165,22 @@ class PDFView(DocumentView):
         return _file(HttpResponse(bytes(stored.content), content_type="application/pdf"), f"{document}.pdf")
 
 
+class TaxInvoiceFileView(DocumentView):
+    """GET /api/v1/invoices/<number>/tax-invoice."""
+
+    @extend_schema(
+        operation_id="get_invoice_tax_invoice", summary="Fetch the tax invoice", tags=["invoices"],
+        description="The file as the tax bureau gave it: PDF, OFD or XML.",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **problems(404)},
+    )  # fmt: skip
+    def get(self, request: Request, document: str) -> HttpResponse:
+        """Give the file of the tax invoice; 404 while there is none."""
+        kept = standing(self.document(document))
+        if kept is None or kept.what != TaxInvoice.RECEIVED or not kept.file_name:
+            raise Http404
+        return _file(HttpResponse(bytes(kept.content), content_type="application/octet-stream"), kept.file_name)
+
+
 class EvidenceView(DocumentView):
     """GET /api/v1/invoices/<number>/evidence."""
 
@@ -180,6 +198,14 @@ class EvidenceView(DocumentView):
 def _file(response: File, name: str) -> File:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _tax_invoice(invoice: Invoice) -> dict[str, Any]:
+    kept = standing(invoice)
+    known = {name: getattr(kept, name, "") for name in ("number", "file_name")}
+    return known | {
+        "state": kept.what if kept else TaxInvoice.NOT_ASKED, "issued_on": kept.issued_on if kept else None
+    }  # fmt: skip
 
 
 def _told(invoice: Invoice, today: Any) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from invoices.models import Receivable
+from invoices.models import Receivable, TaxInvoice
+from tenants.api.shapes import DayField
 
 Shape = serializers.Serializer[Any]
 
@@ -21,6 +23,57 @@ class NameShape(Shape):
 
     zh = serializers.CharField()
     en = serializers.CharField()
+
+
+class TaxInvoiceShape(Shape):
+    """How a document's tax invoice (数电票) stands; for a credit note its red one."""
+
+    state = serializers.ChoiceField(list(TaxInvoice.STATES))
+    number = serializers.CharField(allow_blank=True, help_text="20 digits, once it was received.")
+    issued_on = serializers.DateField(allow_null=True)
+    file_name = serializers.CharField(allow_blank=True, help_text="Empty: there is no file to fetch.")
+
+
+class TaxInvoiceStepShape(Shape):
+    """One step of a tax invoice's history."""
+
+    what = serializers.CharField()
+    number = serializers.CharField(allow_blank=True)
+    issued_on = serializers.DateField(allow_null=True)
+    file_name = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class RequestField(serializers.JSONField):
+    """A request as the tax bureau is asked."""
+
+
+class TaxInvoiceAnswer(Shape):
+    """A document's tax invoice as the seller's own system sees it; ``request`` is null where none can be asked for."""
+
+    state = serializers.ChoiceField(list(TaxInvoice.STATES))
+    request = RequestField(allow_null=True)
+    hindrance = serializers.CharField(allow_blank=True, help_text="Why none can be asked for.")
+    history = TaxInvoiceStepShape(many=True)
+
+
+class TaxInvoiceKept(Shape):
+    """What came back from the tax bureau."""
+
+    number = serializers.CharField(max_length=20, help_text="20 digits.")
+    issued_on = DayField()
+    file = serializers.CharField(
+        required=False, allow_blank=True, help_text="The PDF, OFD or XML in Base64, at most 700 kB before that."
+    )
+    red = serializers.BooleanField(
+        default=False, help_text="It is a red one that cancels what was received, without a credit note."
+    )
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=300, help_text="Needed to change what is kept, or to cancel it."
+    )
 
 
 class DocumentShape(Shape):
@@ -44,6 +97,7 @@ class DocumentShape(Shape):
     owed = serializers.DecimalField(18, 3, allow_null=True, help_text="The total less its credit notes.")
     settled = serializers.DecimalField(18, 3, allow_null=True)
     open = serializers.DecimalField(18, 3, allow_null=True)
+    tax_invoice = TaxInvoiceShape(required=False, help_text="Told of a single document, not in lists.")
 
 
 class DocumentsShape(Shape):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, disputes, documents
+from invoices.api import accounts, disputes, documents, tax_invoices
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern] = [
         (rf"invoices/{DOCUMENT}/pdf", documents.PDFView, "invoice-document"),
         (rf"invoices/{DOCUMENT}/evidence", documents.EvidenceView, "invoice-bundle"),
         (rf"invoices/{DOCUMENT}/questions", disputes.QuestionsView, "invoice-questions"),
+        (rf"invoices/{DOCUMENT}/tax-invoice", documents.TaxInvoiceFileView, "invoice-tax-invoice"),
+        (rf"tax-invoices/{DOCUMENT}", tax_invoices.TaxInvoiceView, "tax-invoice"),
         ("payments", accounts.PaymentsView, "payments"),
         ("balance", accounts.BalanceView, "balance"),
     )

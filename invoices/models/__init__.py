@@ -16,6 +16,7 @@ from invoices.models.documents import (
 )
 from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
 from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, TableExport, WriteOff
+from invoices.models.taxing import TaxInvoice
 
 __all__ = [
     "BankFile",
@@ -44,5 +45,6 @@ __all__ = [
     "Settlement",
     "StoredFile",
     "TableExport",
+    "TaxInvoice",
     "WriteOff",
 ]

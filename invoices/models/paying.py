@@ -179,11 +179,12 @@ class TableExport(models.Model):
     """Who took which table out, when; ``rows`` is empty when the reader broke off."""
 
     INVOICES, LINES, LEDGER, PAYMENTS = "invoices", "lines", "ledger", "payments"
+    TAX_INVOICES = "fapiao"
     KINDS = [
         (INVOICES, _("invoices and credit notes")), (LINES, _("lines of invoices")), (LEDGER, _("ledger")),
-        (PAYMENTS, _("payments")),
+        (PAYMENTS, _("payments")), (TAX_INVOICES, _("requests for tax invoices")),
     ]  # fmt: skip
-    FORMS = [("xlsx", "Excel"), ("csv", "CSV")]
+    FORMS = [("xlsx", "Excel"), ("csv", "CSV"), ("json", "JSON")]
 
     kind = models.CharField(_("table"), max_length=10, choices=KINDS)
     form = models.CharField(_("file format"), max_length=4, choices=FORMS, default="xlsx")

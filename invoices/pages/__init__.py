@@ -1,7 +1,7 @@
 """The hosted invoice: a signed link, no account."""
 
 from invoices.pages.calls import line_calls, line_calls_csv
-from invoices.pages.invoice import evidence_keys, invoice_evidence, invoice_page, invoice_pdf
+from invoices.pages.invoice import evidence_keys, invoice_evidence, invoice_page, invoice_pdf, tax_invoice_file
 from invoices.pages.question import question_page
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "line_calls",
     "line_calls_csv",
     "question_page",
+    "tax_invoice_file",
 ]

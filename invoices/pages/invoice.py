@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import override
 from django.views.decorators.cache import never_cache
@@ -16,7 +16,7 @@ from billing.errors import Refused
 from invoices import wording
 from invoices.evidence import bundle_of
 from invoices.issuing import stored_pdf
-from invoices.models import CreditNote, Invoice, Receivable
+from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
 from invoices.pages.calls import calls_links
 from invoices.pages.question import asked_so_far, is_open
 from invoices.pages.visiting import invoice_by, language_of, private
@@ -24,6 +24,7 @@ from invoices.rendering import render_page
 from invoices.rendering.document import Document
 from invoices.rendering.page import Links
 from invoices.sealing import published_keys
+from invoices.tax_invoices import standing
 from invoices.wording import Language
 
 
@@ -40,6 +41,9 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
         "en": f"{address}?language=en",
         "ask": f"{reverse('invoice-question', args=[token])}?language={language}",
     }
+    tax_invoice = standing(invoice)
+    if tax_invoice is not None and tax_invoice.what == TaxInvoice.RECEIVED and tax_invoice.file_name:
+        links["tax_invoice"] = reverse("invoice-tax-invoice-file", args=[token])
     if invoice.kind == Invoice.INVOICE:
         links["evidence"] = reverse("invoice-evidence", args=[token])
     with override("zh-hans" if language == "zh" else "en"):
@@ -49,7 +53,15 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
             language=language,
             calls_of_line=calls_links(invoice, token),
             notice=" ".join(
-                filter(None, (_credited(invoice, language), _paid(invoice, language), _held(invoice, language)))
+                filter(
+                    None,
+                    (
+                        _credited(invoice, language),
+                        _paid(invoice, language),
+                        _held(invoice, language),
+                        _taxed(tax_invoice, language),
+                    ),
+                )
             ),
             asked=asked_so_far(invoice, language),
         )
@@ -64,6 +76,18 @@ def invoice_pdf(request: HttpRequest, token: str) -> HttpResponse:
     stored = stored_pdf(invoice, datetime.now(UTC), language_of(request, invoice))
     response = HttpResponse(bytes(stored.content), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="{invoice.number}.pdf"'
+    return private(response)
+
+
+@never_cache
+@require_safe
+def tax_invoice_file(request: HttpRequest, token: str) -> HttpResponse:
+    """Give the tax invoice of one issued invoice as the tax bureau gave it."""
+    kept = standing(invoice_by(token))
+    if kept is None or kept.what != TaxInvoice.RECEIVED or not kept.file_name:
+        raise Http404
+    response = HttpResponse(bytes(kept.content), content_type="application/octet-stream")
+    response["Content-Disposition"] = f'attachment; filename="{kept.file_name}"'
     return private(response)
 
 
@@ -97,6 +121,14 @@ def _credited(invoice: Invoice, language: Language) -> str:
 def _held(invoice: Invoice, language: Language) -> str:
     """Say that reminders wait while a question is open."""
     return wording.label(language, "question_holds") if is_open(invoice) else ""
+
+
+def _taxed(kept: TaxInvoice | None, language: Language) -> str:
+    """Say which tax invoice was issued for it."""
+    if kept is None or kept.what == TaxInvoice.ASKED:
+        return ""
+    key = "tax_invoice_received" if kept.what == TaxInvoice.RECEIVED else "tax_invoice_cancelled"
+    return wording.label(language, key, number=kept.number, day=wording.day(language, f"{kept.issued_on}"))
 
 
 def _paid(invoice: Invoice, language: Language) -> str:

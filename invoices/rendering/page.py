@@ -20,6 +20,7 @@ class Links(TypedDict, total=False):
 
     pdf: str
     evidence: str
+    tax_invoice: str
     calls: str
     ask: str
     zh: str

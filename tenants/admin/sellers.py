@@ -10,8 +10,8 @@ from django.forms import ModelForm
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
 
-from billing.admin import KeptAdmin
-from tenants.models import Seller
+from billing.admin import FinanceAdmin, KeptAdmin
+from tenants.models import Seller, TaxCode
 from tenants.models.parties import validate_logo
 
 
@@ -28,7 +28,7 @@ class SellerForm(ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Seller
         fields = (
-            "code", "name_zh", "name_en", "tax_id", "address_zh", "address_en", "phone", "email", "sender_name", "bank_name",
+            "code", "name_zh", "name_en", "tax_id", "address_zh", "address_en", "country", "phone", "email", "sender_name", "bank_name",
             "bank_account", "payment_days", "notice_days", "reminder_days", "number_pattern", "grace_days",
             "closes_by_itself", "billing_starts_on",
         )  # fmt: skip
@@ -51,7 +51,7 @@ class SellerAdmin(KeptAdmin):
     list_display = ("__str__", "code", "tax_id", "email", "payment_days")
     search_fields = ("name_zh", "name_en", "code", "tax_id")
     fieldsets = (
-        (None, {"fields": ("code", "name_zh", "name_en", "tax_id", "address_zh", "address_en")}),
+        (None, {"fields": ("code", "name_zh", "name_en", "tax_id", "address_zh", "address_en", "country")}),
         (
             _("On the invoice"),
             {
@@ -68,3 +68,13 @@ class SellerAdmin(KeptAdmin):
         ),
         (_("Month close"), {"fields": ("grace_days", "closes_by_itself", "billing_starts_on")}),
     )
+
+
+@admin.register(TaxCode)
+class TaxCodeAdmin(FinanceAdmin):
+    """Which classification code the lines of a seller bear on tax invoices."""
+
+    list_display = ("seller", "kind", "clause", "code")
+    list_filter = ("seller",)
+    list_select_related = ("seller",)
+    search_fields = ("clause", "code")

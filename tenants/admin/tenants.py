@@ -41,11 +41,41 @@ class TenantAdmin(KeptAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("seller", "code", "name_zh", "name_en", "tax_id", "address_zh", "address_en", "status")},
+            {
+                "fields": (
+                    "seller",
+                    "code",
+                    "name_zh",
+                    "name_en",
+                    "tax_id",
+                    "address_zh",
+                    "address_en",
+                    "country",
+                    "status",
+                )
+            },
         ),
         (
             _("Billing"),
-            {"fields": (("currency", "language"), ("zone", "billing_day"), ("industry", "region"), "gets_reminders")},
+            {
+                "fields": (
+                    ("currency", "language"),
+                    ("zone", "billing_day"),
+                    ("industry", "region"),
+                    ("gets_reminders", "gets_statements"),
+                )
+            },
+        ),
+        (
+            _("Tax invoice"),
+            {
+                "fields": (
+                    "tax_invoice",
+                    ("phone", "bank_name", "bank_account"),
+                    ("untaxed", "untaxed_reason"),
+                    "factur_x",
+                )
+            },
         ),
         (_("Calls"), {"fields": (("accept_days_back", "retention_months"), "keep_numbers")}),
     )

@@ -90,6 +90,17 @@ class TenantShape(Shape):
     billing_day = serializers.IntegerField(min_value=1, max_value=31, required=False)
     language = serializers.ChoiceField(["zh", "en"], required=False)
     currency = serializers.CharField(max_length=3, required=False)
+    country = serializers.CharField(max_length=2, required=False, help_text="ISO 3166, such as CN.")
+    phone = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    bank_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    bank_account = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    tax_invoice = serializers.ChoiceField(["general", "special"], required=False)
+    untaxed = serializers.ChoiceField(
+        ["E", "AE", "G", "Z", "O"], required=False, help_text="What a rate of 0 % means, as in UNTDID 5305."
+    )
+    untaxed_reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    factur_x = serializers.BooleanField(required=False)
+    gets_statements = serializers.BooleanField(required=False)
     retention_months = serializers.IntegerField(min_value=1, max_value=600, required=False)
     status = serializers.ChoiceField(["active", "suspended", "closed"], required=False)
     contacts = ContactShape(many=True, required=False, help_text="The whole list; absent: unchanged.")

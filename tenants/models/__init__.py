@@ -4,6 +4,7 @@ from tenants.models.agreements import Contract, ContractEvent, ContractVersion, 
 from tenants.models.holdings import MeasuredLevel, Movement, PackagePurchase, Posting, SubscriptionChange
 from tenants.models.keys import ApiKey
 from tenants.models.parties import CODE, CURRENCIES, LANGUAGES, Contact, Seller, Tenant, validate_zone
+from tenants.models.taxing import TaxCode
 from tenants.models.webhooks import WebhookEndpoint, WebhookMessage, WebhookNotice, WebhookTry
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ReadableJSON",
     "Seller",
     "SubscriptionChange",
+    "TaxCode",
     "Tenant",
     "WebhookEndpoint",
     "WebhookMessage",

@@ -22,6 +22,7 @@ CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters, digits and 
 LANGUAGES = [("zh", "中文"), ("en", "English")]
 CURRENCIES = [(code, code) for code in DECIMALS]
 NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,39}\Z")
+COUNTRY = RegexValidator(r"^[A-Z]{2}\Z", _("Write the two letters of ISO 3166, such as CN or DE."))
 LOGO_BYTES = 256 * 1024
 
 
@@ -67,6 +68,10 @@ class Party(models.Model):
     tax_id = models.CharField(_("tax id"), max_length=40, blank=True, validators=[validate_tax_id])
     address_zh = models.CharField(_("address in Chinese"), max_length=300, blank=True)
     address_en = models.CharField(_("address in English"), max_length=300, blank=True)
+    country = models.CharField(_("country"), max_length=2, default="CN", validators=[COUNTRY])
+    phone = models.CharField(_("telephone"), max_length=60, blank=True)
+    bank_name = models.CharField(_("bank"), max_length=200, blank=True)
+    bank_account = models.CharField(_("bank account"), max_length=80, blank=True)
 
     class Meta:
         abstract = True
@@ -79,10 +84,7 @@ class Seller(Party):
     """Who issues invoices; one installation may serve several."""
 
     code = models.SlugField(_("code"), max_length=40, unique=True, validators=[CODE])
-    phone = models.CharField(_("telephone"), max_length=60, blank=True)
     email = models.EmailField(_("mail sender"), help_text=_("Invoices are sent from this address."))
-    bank_name = models.CharField(_("bank"), max_length=200, blank=True)
-    bank_account = models.CharField(_("bank account"), max_length=80, blank=True)
     payment_days = models.PositiveSmallIntegerField(_("days to pay"), default=15)
     grace_days = models.PositiveSmallIntegerField(
         _("grace days"), default=2, help_text=_("A month is drafted this many days after it ended.")
@@ -140,6 +142,13 @@ class Seller(Party):
 class Tenant(Party):
     """A paying customer of a seller."""
 
+    GENERAL, SPECIAL = "general", "special"
+    TAX_INVOICES = [(GENERAL, _("general (普通发票)")), (SPECIAL, _("special, deductible (增值税专用发票)"))]
+    EXEMPT, REVERSE_CHARGE, EXPORT, ZERO, OUTSIDE = "E", "AE", "G", "Z", "O"
+    UNTAXED = [
+        (EXEMPT, _("exempt from tax")), (REVERSE_CHARGE, _("reverse charge: the customer owes the tax")),
+        (EXPORT, _("export")), (ZERO, _("zero rate")), (OUTSIDE, _("not subject to tax")),
+    ]  # fmt: skip
     ACTIVE, SUSPENDED, CLOSED = "active", "suspended", "closed"
     STATUSES = [(ACTIVE, _("active")), (SUSPENDED, _("suspended")), (CLOSED, _("closed"))]
 
@@ -176,6 +185,27 @@ class Tenant(Party):
         _("is reminded of unpaid invoices"),
         default=True,
         help_text=_("On the seller's days before and after the due day."),
+    )
+    gets_statements = models.BooleanField(
+        _("gets a statement of account every month"),
+        default=False,
+        help_text=_("By mail at the beginning of the month, about the month before."),
+    )
+    tax_invoice = models.CharField(
+        _("kind of tax invoice"), max_length=8, choices=TAX_INVOICES, default=SPECIAL,
+        help_text=_("What is asked for at the tax bureau; a special one needs the tax id."),
+    )  # fmt: skip
+    untaxed = models.CharField(
+        _("lines without tax are"), max_length=2, choices=UNTAXED, default=EXEMPT,
+        help_text=_("What a rate of 0 % means for this customer."),
+    )  # fmt: skip
+    untaxed_reason = models.CharField(
+        _("why no tax is charged"), max_length=200, blank=True, help_text=_("Printed in the electronic invoice.")
+    )
+    factur_x = models.BooleanField(
+        _("PDF with Factur-X"),
+        default=False,
+        help_text=_("The invoice's figures are embedded in its PDF for machines (EN 16931)."),
     )
     status = models.CharField(
         _("status"),
