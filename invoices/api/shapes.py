@@ -213,3 +213,46 @@ class QuestionsShape(Shape):
     """The questions about an invoice, the latest first."""
 
     items = QuestionShape(many=True)
+
+
+class ClauseUsageShape(Shape):
+    """What one clause of the contract comes to; discounts and commitments stand under codes of their own."""
+
+    clause = serializers.CharField()
+    name = NameShape()
+    calls = serializers.IntegerField()
+    talk_seconds = serializers.IntegerField()
+    billed_seconds = serializers.IntegerField()
+    amount = money()
+
+
+class StandingShape(Shape):
+    """What a month comes to: the invoice, if nothing more came."""
+
+    clauses = ClauseUsageShape(many=True)
+    net = money()
+    tax = money()
+    total = money()
+
+
+class ContractUsageShape(Shape):
+    """A contract's running month, from the totals that were counted at ``counted_at``."""
+
+    contract = serializers.CharField()
+    period_starts_on = serializers.DateField()
+    period_ends_on = serializers.DateField(help_text="Exclusive.")
+    currency = serializers.CharField()
+    counted_at = serializers.DateTimeField(allow_null=True, help_text="Null as long as no call has been counted.")
+    waiting_since = serializers.DateTimeField(
+        allow_null=True, help_text="When the first call came that is not counted yet; null when all are."
+    )
+    to_date = StandingShape()
+    expected = StandingShape(
+        help_text="At the month's end, if each day left is like the same weekdays of the four weeks before."
+    )
+
+
+class UsageShape(Shape):
+    """The running month of each contract in force."""
+
+    items = ContractUsageShape(many=True)

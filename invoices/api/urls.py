@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, disputes, documents, tax_invoices
+from invoices.api import accounts, disputes, documents, tax_invoices, usage
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
         (rf"invoices/{DOCUMENT}/questions", disputes.QuestionsView, "invoice-questions"),
         (rf"invoices/{DOCUMENT}/tax-invoice", documents.TaxInvoiceFileView, "invoice-tax-invoice"),
         (rf"tax-invoices/{DOCUMENT}", tax_invoices.TaxInvoiceView, "tax-invoice"),
+        ("usage", usage.UsageView, "usage"),
         ("payments", accounts.PaymentsView, "payments"),
         ("balance", accounts.BalanceView, "balance"),
     )

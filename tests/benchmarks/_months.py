@@ -9,6 +9,7 @@ MONTH = date(2026, 10, 1)
 DELIVERED_AT_ONCE = 50  # a tenant's calls lie in the table as they came: some together, then other tenants'
 TALK = {"kind": "duration", "code": "talk", "name": {"zh": "通话", "en": "Talk"}, "price": "0.15"}
 AGREEMENT: dict[str, Any] = {"version": 1, "currency": "CNY", "tax": {"rate": "0.06"}, "clauses": [TALK]}
+GROUPED = AGREEMENT | {"clauses": [TALK | {"group_by": "robot"}]}  # of twenty robots: 620 totals a month
 FILL = """
 INSERT INTO usage_call
 SELECT tenant, tenant, 'call-' || n, 'a', '2026-10-01', 'outbound', '138****1234', '021****1000', '\\x00', '\\x01', NULL, NULL,
@@ -34,7 +35,7 @@ def fill_calls(first: int, last: int, each: int) -> None:
         cursor.execute("VACUUM ANALYZE usage_call")
 
 
-def agree(code: str, tenants: int) -> tuple[Any, int, int]:
+def agree(code: str, tenants: int, agreement: dict[str, Any] = AGREEMENT) -> tuple[Any, int, int]:
     """Make a seller with tenants that have a signed contract and a month to count; return it, the first and last id."""
     from tenants.models import Contract, ContractVersion, Seller, Tenant
     from usage.models import UsageMonth
@@ -48,7 +49,7 @@ def agree(code: str, tenants: int) -> tuple[Any, int, int]:
     contracts = Contract.objects.bulk_create(Contract(tenant=each, code=f"C-{each.code}", **names) for each in made)
     ContractVersion.objects.bulk_create(
         ContractVersion(
-            contract=each, number=1, starts_on=date(2026, 1, 1), agreement=AGREEMENT, signed_at=now, signed_by="bench"
+            contract=each, number=1, starts_on=date(2026, 1, 1), agreement=agreement, signed_at=now, signed_by="bench"
         )
         for each in contracts
     )

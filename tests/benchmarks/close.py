@@ -3,7 +3,8 @@
 The ratio is that of counting one tenant's month, bare time / ours: the baseline is one GROUP BY of the same rows, which
 counts calls and started minutes by day and stores nothing. Then a close is driven as in production: ``close_month``
 starts it, two worker processes of Celery do it, PostgreSQL commits to disk. The seconds of each stage are those the
-steps note, over all of them, so on two processes about half as much passes.
+steps note, over all of them, so on two processes about half as much passes. Last, a tenant's running month is read with
+its forecast, from stored totals of many calls by robot.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.benchmarks import _comparing as comparing
-from tests.benchmarks._months import AGREEMENT, MONTH, agree, fill_calls
+from tests.benchmarks._months import AGREEMENT, GROUPED, MONTH, agree, fill_calls
 from tests.benchmarks._serving import ROOT, Site, site
 
 CALLS, ROUNDS = 1_000_000, 3
 FULL_CALLS = (1_000_000, 5_000_000, 20_000_000)
+LIVE_CALLS, FULL_LIVE_CALLS, READS = 100_000, 5_000_000, 200
 SHAPES = ((100, 1000),)  # tenants, calls of each; so that it ends within a minute
 FULL_SHAPES = ((1000, 1000), (1000, 3000), (1000, 10_000), (1000, 30_000), (10_000, 1000))
 BARE = """
@@ -45,17 +48,18 @@ def main(arguments: list[str] | None = None) -> int:
         ]
         closed = [close_shape(place, *shape) for shape in (FULL_SHAPES if options.full else SHAPES)]
         exponent = grown([(each["calls"], each["seconds"]) for each in closed if each["tenants"] == 1000])
+        live = read_live(FULL_LIVE_CALLS if options.full else LIVE_CALLS)
         from django.db import connection
 
         connection.close()
-    for each in [] if options.json else [*counted, *closed]:
+    for each in [] if options.json else [*counted, *closed, live]:
         print(", ".join(f"{name} {value}" for name, value in each.items()))
     if options.full and not options.json:
         print(f"exponent over calls {exponent:.3f}")
     first = counted[0]
     comparing.report(
         "close", "calls/s", first["calls"] / first["ours"], first["calls"] / first["bare"], first["ratio"],
-        as_json=options.json, counted=counted, closed=closed, exponent=exponent,
+        as_json=options.json, counted=counted, closed=closed, exponent=exponent, live=live,
     )  # fmt: skip
     return 0
 
@@ -119,6 +123,28 @@ def close_shape(place: Site, tenants: int, each: int) -> dict[str, Any]:
         "tenants": tenants, "each": each, "calls": tenants * each, "seconds": round(seconds, 1),
         "run": round(inside, 1), "stages": stages,
     }  # fmt: skip
+
+
+def read_live(number: int) -> dict[str, Any]:
+    """Read a tenant's running month and its forecast, of so many calls; return milliseconds, half and 95 % of reads."""
+    from datetime import date
+
+    from billing.periods import period_containing
+    from invoices.forecasting import outlook
+    from tenants.models import Contract
+    from usage.aggregation import count_now
+
+    _seller, first, last = agree(f"live{number}", 1, GROUPED)
+    fill_calls(first, last, number)
+    month, today = period_containing(MONTH), date(2026, 10, 28)
+
+    def contract() -> Contract:
+        return Contract.objects.select_related("tenant").get(tenant_id=first)
+
+    count_now(contract().tenant, month, datetime.now(UTC))
+    _empty()  # the calls are gone: what is told comes from the totals alone
+    took = sorted(comparing.seconds_of(lambda: outlook(contract(), month, today)) * 1000 for _ in range(READS))
+    return {"live calls": number, "p50 ms": round(took[READS // 2], 1), "p95 ms": round(took[READS * 95 // 100], 1)}
 
 
 @contextlib.contextmanager
