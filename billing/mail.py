@@ -16,6 +16,7 @@ import css_inline
 from django.core.mail import EmailMessage, get_connection
 from django.db import models
 from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop as own_words
@@ -35,13 +36,16 @@ RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720
 
 
 class OwedMail(models.Model):
-    """A mail to one recipient: queued → sending → sent, failed, or unknown (nobody can tell; not sent again by itself)."""
+    """A mail to one recipient: queued → sending → sent, failed, or unknown (nobody can tell; not sent again by itself).
+
+    What was sent may turn out to have bounced.
+    """
 
     QUEUED, SENDING, SENT, FAILED, UNKNOWN = "queued", "sending", "sent", "failed", "unknown"
-    DROPPED = "dropped"
+    DROPPED, BOUNCED = "dropped", "bounced"
     STATES = [
         (QUEUED, _("queued")), (SENDING, _("sending")), (SENT, _("sent")), (FAILED, _("failed")), (UNKNOWN, _("unknown")),
-        (DROPPED, _("no longer needed")),
+        (DROPPED, _("no longer needed")), (BOUNCED, _("bounced")),
     ]  # fmt: skip
 
     recipient = models.EmailField(_("recipient"))
@@ -110,6 +114,12 @@ def send_once(kind: type[OwedMail], pk: int, now: datetime, compose: Callable[[i
     if answer.outcome == SENT:
         return _settle(kind, pk, OwedMail.SENT, answer.text, sent_at=now)
     return _settle(kind, pk, OwedMail.FAILED if answer.outcome == REFUSED else OwedMail.UNKNOWN, answer.text)
+
+
+def mark_bounced(kind: type[OwedMail], pk: int, answer: str, now: datetime) -> bool:
+    """Write down that a mail which went out, or may have, came back, with the words of who sent it back."""
+    gone = _all(kind).filter(pk=pk, state__in=[OwedMail.SENT, OwedMail.UNKNOWN])
+    return bool(gone.update(state=OwedMail.BOUNCED, answer=answer[:500], sent_at=Coalesce("sent_at", now)))
 
 
 def hand_over(message: EmailMessage) -> Answer:

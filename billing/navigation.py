@@ -25,6 +25,7 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
         [
             ("invoices_invoice", "receipt_long"), ("invoices_creditrequest", "rule"), ("invoices_creditnote", "undo"),
             ("invoices_dispute", "contact_support"), ("invoices_taxinvoice", "verified"), ("invoices_delivery", "mail"),
+            ("tenants_bounce", "unsubscribe"),
             ("invoices_tableexport", "table_view"),
         ],
     ),

@@ -87,15 +87,20 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
             SELECT 'delivery ' || id AS mail, message_id FROM invoices_delivery
             UNION ALL SELECT 'mail about the books ' || id, message_id FROM invoices_booksmail
             UNION ALL SELECT 'mail about a dispute ' || id, message_id FROM invoices_disputemail
+            UNION ALL SELECT 'notice of a webhook ' || id, message_id FROM tenants_webhooknotice
             UNION ALL SELECT 'notice ' || id, message_id FROM tenants_pricenotice) AS mails
         GROUP BY message_id HAVING count(*) > 1"""),
     ("I7", _("only issued documents are mailed, and what was sent was tried"), """
         SELECT d.id, i.number, d.state, d.attempts, d.sent_at FROM invoices_delivery AS d
         JOIN invoices_invoice AS i ON i.id = d.invoice_id
-        WHERE i.state <> 'issued' OR (d.state = 'sent') <> (d.sent_at IS NOT NULL) OR (d.state = 'sent' AND d.attempts = 0)"""),
+        WHERE i.state <> 'issued' OR (d.state IN ('sent', 'bounced')) <> (d.sent_at IS NOT NULL)
+            OR (d.sent_at IS NOT NULL AND d.attempts = 0)"""),
     ("I8", _("nothing due lies undone"), """
         SELECT 'delivery', id::text, due_at FROM invoices_delivery
         WHERE state = 'queued' AND due_at < %(now)s::timestamptz - interval '5 minutes'
+        UNION ALL SELECT 'message of a webhook', m.id::text, m.due_at FROM tenants_webhookmessage AS m
+        JOIN tenants_webhookendpoint AS e ON e.id = m.endpoint_id WHERE e.enabled AND e.failing_since IS NULL
+        AND m.state = 'owed' AND m.due_at < %(now)s::timestamptz - interval '5 minutes'
         UNION ALL SELECT 'step of a close', s.id::text, s.claimed_until FROM invoices_runstep AS s
         JOIN invoices_closerun AS r ON r.id = s.run_id WHERE r.state = 'running'
         AND s.state IN ('planned', 'counted', 'drafted')

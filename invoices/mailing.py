@@ -47,7 +47,7 @@ def send_again(delivery_id: int, *, reason: str, by: str, now: datetime) -> Deli
         delivery = Delivery.objects.select_for_update().select_related("invoice__seller").get(pk=delivery_id)
         if delivery.state in (Delivery.QUEUED, Delivery.SENDING):
             raise CannotSend("waits", _("It is to be sent anyway."))
-        if delivery.state in (Delivery.SENT, Delivery.DROPPED):
+        if delivery.state in (Delivery.SENT, Delivery.DROPPED, Delivery.BOUNCED):
             copies = delivery.invoice.deliveries.filter(kind__startswith=COPY, recipient=delivery.recipient).count()
             delivery = Delivery(
                 invoice=delivery.invoice, kind=f"{COPY}{copies + 1}", recipient=delivery.recipient,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, disputes, documents, tax_invoices, usage
+from invoices.api import accounts, bounces, disputes, documents, tax_invoices, usage
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
         (rf"tax-invoices/{DOCUMENT}", tax_invoices.TaxInvoiceView, "tax-invoice"),
         ("usage", usage.UsageView, "usage"),
         ("payments", accounts.PaymentsView, "payments"),
+        ("bounces", bounces.BouncesView, "bounces"),
         ("balance", accounts.BalanceView, "balance"),
     )
 ]

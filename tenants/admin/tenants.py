@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from billing.admin import KeptAdmin
+from tenants.admin.bounces import warn_of_bounces
 from tenants.models import Contact, Contract, Tenant
 
 
@@ -80,6 +81,15 @@ class TenantAdmin(KeptAdmin):
         (_("Calls"), {"fields": (("accept_days_back", "retention_months"), "keep_numbers")}),
     )
     inlines = (ContactInline, ContractInline)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a tenant; above it, to whom mails come back."""
+        tenant = self.get_object(request, object_id)
+        if tenant is not None and request.method == "GET":
+            warn_of_bounces(request, tenant)
+        return cast("HttpResponse", super().change_view(request, object_id, form_url, extra_context))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep what decides which month a call belongs to from being changed under calls already stored."""

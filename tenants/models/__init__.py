@@ -1,6 +1,7 @@
 """Who pays, what they agreed to, and what they hold."""
 
 from tenants.models.agreements import Contract, ContractEvent, ContractVersion, PriceNotice, ReadableJSON
+from tenants.models.bounces import Bounce
 from tenants.models.holdings import MeasuredLevel, Movement, PackagePurchase, Posting, SubscriptionChange
 from tenants.models.keys import ApiKey
 from tenants.models.parties import CODE, CURRENCIES, LANGUAGES, Contact, Seller, Tenant, validate_zone
@@ -12,6 +13,7 @@ __all__ = [
     "CURRENCIES",
     "LANGUAGES",
     "ApiKey",
+    "Bounce",
     "Contact",
     "Contract",
     "ContractEvent",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from email.utils import make_msgid
 from uuid import UUID
 
 from django.conf import settings
@@ -73,7 +72,9 @@ def disable(endpoint: WebhookEndpoint, because: str, now: datetime) -> bool:
     if because != WebhookEndpoint.BY_PERSON:
         told = settings.ENVIRONMENT.operations_addresses or [endpoint.seller.email]
         WebhookNotice.objects.bulk_create(
-            WebhookNotice(endpoint=endpoint, recipient=recipient, due_at=now, message_id=make_msgid())
+            WebhookNotice(
+                endpoint=endpoint, recipient=recipient, due_at=now, message_id=endpoint.seller.new_message_id()
+            )
             for recipient in told
         )
     return True
