@@ -19,6 +19,7 @@ from billing.periods import Period, add_months, clamped, period_containing
 from invoices.models import CloseRun, RunStep
 from invoices.settling import waits_after_end
 from tenants.models import Contract, Seller, Tenant
+from usage.recounting import late_months
 
 MONTHS_BACK = 4
 SCHEDULE = "schedule"
@@ -42,12 +43,14 @@ def due(seller: Seller, month: date, now: datetime, *, grace_days: int = 0, unpl
     """List the contracts in force in the periods that begin in a calendar month, if those have ended and are billed here.
 
     A contract that ended before is listed, too, while something that came late is not settled by any of its drafts.
+    So is one of a suspended tenant: what was used before, or still owed each month, is invoiced.
 
     With ``grace_days``, only periods that ended at least so many days ago; ``unplanned``, only those without a step in
     any run, also a cancelled one.
     """
     contracts = (
-        Contract.objects.filter(tenant__seller=seller, tenant__active=True)
+        Contract.objects.filter(tenant__seller=seller)
+        .exclude(tenant__status=Tenant.CLOSED)
         .select_related("tenant")
         .annotate(first_on=Min("versions__starts_on", filter=Q(versions__signed_at__isnull=False)))
     )
@@ -61,13 +64,15 @@ def due(seller: Seller, month: date, now: datetime, *, grace_days: int = 0, unpl
                 )
             )
         )  # fmt: skip
-    for contract in contracts.filter(first_on__isnull=False).order_by("pk"):
+    contracts = contracts.filter(first_on__isnull=False).order_by("pk")
+    late = {tenant_id for tenant_id, _ in late_months({each.tenant_id for each in contracts if each.ends_on})}
+    for contract in contracts:
         tenant = contract.tenant
         period = period_containing(clamped(month.year, month.month, tenant.billing_day), tenant.billing_day)
         in_force = contract.first_on < period.ends_on and (contract.ends_on or date.max) > period.starts_on
         billed_here = seller.billing_starts_on is None or period.starts_on >= seller.billing_starts_on
         ended = period.instants(tenant.zone)[1] + timedelta(days=grace_days) <= now
-        if billed_here and ended and (in_force or waits_after_end(contract, period)):
+        if billed_here and ended and (in_force or (tenant.pk in late and waits_after_end(contract, period))):
             yield Due(contract, period)
 
 

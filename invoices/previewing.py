@@ -12,9 +12,10 @@ from typing import Any
 from billing.periods import Period, period_containing
 from billing.rating import Agreement, Bill, Terms, Totals, explain, rate, terms_from_versions
 from tenants.catalogue import SAMPLE_MONTH
-from tenants.contracts import NotInForce, signed_versions, terms_for, with_scope
+from tenants.contracts import NotInForce, entered_since, signed_versions, terms_for, with_scope
 from tenants.models import Contract, ContractVersion
 from tenants.sampling import totals_of_answers
+from usage.aggregation import counted_at, totals_of
 from usage.recounting import totals_if_agreed
 
 MONTHS_SHOWN = 13
@@ -50,7 +51,16 @@ def preview_month(version: ContractVersion, month: Period) -> Preview:
         ruling = terms_for(contract, month)
     except NotInForce:
         return Preview(bill, None)
-    return Preview(bill, rate(ruling, totals_if_agreed(contract.tenant_id, contract.pk, ruling)))
+    return Preview(bill, rate(ruling, _totals_in_force(contract, ruling)))
+
+
+def _totals_in_force(contract: Contract, terms: Terms) -> Totals:
+    """Give the month's stored totals, if nothing came and nothing was agreed since they were counted; else count."""
+    counted = counted_at(contract.tenant_id, terms.period.starts_on)
+    others = Contract.objects.filter(tenant=contract.tenant_id)
+    if counted and not any(entered_since(each, counted, before=terms.period.ends_on) for each in others):
+        return totals_of(contract.tenant_id, contract.pk, terms)
+    return totals_if_agreed(contract.tenant_id, contract.pk, terms)
 
 
 def preview_answers(version: ContractVersion, answers: Mapping[str, Decimal], month: Period) -> Preview:

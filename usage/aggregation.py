@@ -145,6 +145,12 @@ def is_stale(tenant_id: int, period: date) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def counted_at(tenant_id: int, period: date) -> datetime | None:
+    """Tell when a month was counted, if no call came since; None when its stored totals are not all there is."""
+    fresh = UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=True)
+    return fresh.values_list("counted_at", flat=True).first()
+
+
 def count_if_stale(tenant: Tenant, month: Period, now: datetime) -> bool:
     """Count a tenant's month if calls came since the last count; return whether it did."""
     if not clear_stale_mark(tenant.pk, month.starts_on):

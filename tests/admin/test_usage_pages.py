@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -122,6 +122,19 @@ def test_declarations_stand_beside_what_is_stored(post, boss, tenant):
     declare(tenant.pk, 0, (date(2026, 10, 8), date(2026, 10, 9)), (2, 122), datetime.now(UTC))
     page = boss.get("/admin/usage/declarationlisting/?from=2026-10-01&to=2026-10-31")
     assert b"differs" in page.content
+
+
+def test_declarations_of_the_last_day_chosen_are_listed_and_of_the_day_before_the_first_are_not(boss, tenant):
+    now = datetime.now(UTC)
+    for day, calls in (
+        (date(2026, 9, 30), 41),
+        (date(2026, 10, 1), 42),
+        (date(2026, 10, 31), 43),
+        (date(2026, 11, 1), 44),
+    ):
+        declare(tenant.pk, 0, (day, day + timedelta(days=1)), (calls, 0), now)
+    page = boss.get("/admin/usage/declarationlisting/?from=2026-10-01&to=2026-10-31").content.decode()
+    assert [calls for calls in (41, 42, 43, 44) if f'<td class="figure">{calls}</td>' in page] == [42, 43]
 
 
 def test_the_pages_speak_chinese(post, boss, tenant):

@@ -90,6 +90,22 @@ def test_a_contract_that_cannot_be_rated_is_parked_and_the_others_go_on(
     assert set(run.steps.values_list("state", flat=True)) == {"ready"}
 
 
+def test_a_suspended_tenant_is_invoiced_and_a_closed_one_is_not(seller: Any, contract: Any) -> None:
+    tenant = contract.tenant
+    found = {}
+    for tenant.status in (Tenant.ACTIVE, Tenant.SUSPENDED, Tenant.CLOSED):
+        tenant.save()
+        found[tenant.status] = [each.contract for each in closing.due(seller, FIRST, NOW)]
+    assert found == {"active": [contract], "suspended": [contract], "closed": []}
+
+
+def test_contracts_that_have_ended_cost_no_question_each(seller: Any, django_assert_num_queries: Any) -> None:
+    for number in range(5):
+        Contract.objects.filter(pk=other_contract(seller, f"t{number}").pk).update(ends_on=date(2026, 9, 1))
+    with django_assert_num_queries(2):
+        assert list(closing.due(seller, FIRST, NOW)) == []
+
+
 def test_eight_starts_at_once_make_one_run(seller: Any, contract: Any) -> None:
     other_contract(seller)
     Seller.objects.update(billing_starts_on=FIRST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -25,5 +26,6 @@ class DeclarationListingAdmin(ListingAdmin):
         """Return the comparisons."""
         start, end = chosen_days(request, tenant, datetime.now(UTC), back=93)
         codes = dict(Source.objects.filter(tenant=tenant).values_list("id", "code"))
-        compared = completeness(tenant, start.date(), end.date())
+        zone = ZoneInfo(tenant.zone)
+        compared = completeness(tenant, start.astimezone(zone).date(), end.astimezone(zone).date())
         return {"rows": [(codes.get(each.source_id, ""), each) for each in compared], "start": start, "end": end}
