@@ -236,6 +236,7 @@ _LABELS: dict[str, tuple[str, str]] = {
         "{package}, bought on {bought}: {drawn} drawn down in this period, {left} left",
     ),
     "balance_expired": ("，过期 {expired}", ", {expired} expired"),
+    "beyond_limit": ("超出上限", "beyond the limit"),
     "drawdown": ("套餐抵扣", "drawn from the package"),
     "balance_until": ("，有效期至 {day}", ", valid until {day}"),
     "balances": ("套餐包余额", "Package balances"),
@@ -424,6 +425,12 @@ def span(language: Language, start: str, end: str) -> str:
     """Write a half-open period by its first and last day."""
     last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
     return pick(language, " 至 ", " – ").join((day(language, start), day(language, last)))
+
+
+def days(language: Language, start: str, end: str) -> str:
+    """Write a part of a month by its first and last day, without the year: 10月16日至10月31日, 16 Oct – 31 Oct."""
+    last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
+    return pick(language, "至", " – ").join((day_short(language, start), day_short(language, last)))
 
 
 # Figures

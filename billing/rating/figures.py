@@ -21,6 +21,8 @@ def unit_name(unit: str, value: Fraction, language: int) -> str:
         held = UNITS.get(unit.removesuffix("_day"), (unit.removesuffix("_day"),) * 2)
         days = "day" if value == 1 else "days"
         return f"{held[0].removeprefix('个') or '个'}·天" if language == 0 else f"{held[1].removesuffix('s')}-{days}"
+    if unit.endswith(("_seconds", "_minutes")):  # a counter of time, such as asr_seconds
+        unit = unit.rpartition("_")[2].removesuffix("s")
     name = UNITS.get(unit, (unit, unit))[language]
     if language == 1 and value == 1 and unit in UNITS:
         return "analysis" if unit == "analysis" else name.removesuffix("s")

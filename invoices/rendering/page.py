@@ -11,7 +11,8 @@ from django.template.loader import render_to_string
 from invoices import wording
 from invoices.rendering.charts import chart_of
 from invoices.rendering.document import Document
-from invoices.rendering.face import Row, face_of
+from invoices.rendering.face import face_of
+from invoices.rendering.lines import Row
 from invoices.wording import Language
 
 

@@ -14,8 +14,9 @@ import typst
 from pylopdf_fonts_zh_cn import sans_path
 
 from invoices.rendering.document import Document
-from invoices.rendering.face import Face, Party, Row, face_of
+from invoices.rendering.face import Face, Party, face_of
 from invoices.rendering.glyphs import printable
+from invoices.rendering.lines import Row
 from invoices.wording import Language
 
 _TEMPLATES = Path(__file__).parent.parent / "typst"

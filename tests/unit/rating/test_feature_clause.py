@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing.rating import InvalidTerms, Totals, count, rate
+from billing.rating import InvalidTerms, Totals, count, explain, rate
 from tests.unit.rating.making import amounts, bill, call, row, talk, terms
 
 
@@ -143,3 +143,9 @@ def test_the_arithmetic_begins_with_what_the_counter_counts() -> None:
     assert [(step.op, step.unit) for step in plain.steps[:2]] == [("start", "second"), ("multiply", "")]
     doubled = bill(terms(asr("1", scale="2", unit="pair")), *DAYS).lines[0]
     assert (str(doubled.amount), doubled.steps[0].unit) == ("262.50", "asr_seconds")
+
+
+def test_a_counter_of_seconds_is_told_in_seconds() -> None:
+    told = explain(bill(terms(asr("1")), *DAYS).lines[0])
+    assert told.zh.startswith("条款：用量 525 秒，")
+    assert told.en.startswith("Clause: 525 seconds used, ")
