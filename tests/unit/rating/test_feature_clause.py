@@ -146,6 +146,6 @@ def test_the_arithmetic_begins_with_what_the_counter_counts() -> None:
 
 
 def test_a_counter_of_seconds_is_told_in_seconds() -> None:
-    told = explain(bill(terms(asr("1")), *DAYS).lines[0])
+    told = explain(bill(terms(asr("1", scale="60", unit="minute")), *DAYS).lines[0])
     assert told.zh.startswith("条款：用量 525 秒，")
     assert told.en.startswith("Clause: 525 seconds used, ")
