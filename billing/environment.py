@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -90,6 +91,11 @@ class Environment(BaseSettings):
         "",
         alias="HUADAN_OPERATIONS_EMAIL",
         description="Who is told by mail that a source fell silent; addresses separated by commas. Unset: the seller.",
+    )
+    gateways: str = Field(
+        "",
+        alias="HUADAN_GATEWAYS",
+        description="Payment gateways, `name=module.Class`, separated by commas. Unset: nobody pays online.",
     )
     webhook_networks: str = Field(
         "",
@@ -186,6 +192,13 @@ class Environment(BaseSettings):
             raise ValueError("must look like smtp://user:password@host:587?tls=starttls")
         return value
 
+    @field_validator("gateways")
+    @classmethod
+    def _are_gateways(cls, value: str) -> str:
+        if value and not all(re.fullmatch(r"[a-z0-9-]{1,20}=\w+(\.\w+)+", each.strip()) for each in value.split(",")):
+            raise ValueError("must be names with classes like wechat=our_gateways.WeChat, separated by commas")
+        return value
+
     @field_validator("webhook_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
@@ -220,6 +233,12 @@ class Environment(BaseSettings):
     def operations_addresses(self) -> list[str]:
         """Return the mail addresses of those who keep the installation running."""
         return [address.strip() for address in self.operations_email.split(",") if address.strip()]
+
+    @property
+    def gateway_classes(self) -> dict[str, str]:
+        """Return where the class of each payment gateway is, by the gateway's name."""
+        pairs = (each.strip().partition("=") for each in self.gateways.split(",") if each.strip())
+        return {name: path for name, _equals, path in pairs}
 
     @property
     def secure(self) -> bool:

@@ -37,6 +37,8 @@ urlpatterns = [
     path("i/<str:token>/question", pages.question_page, name="invoice-question"),
     path("i/<str:token>/calls", pages.line_calls, name="line-calls"),
     path("i/<str:token>/calls.csv", pages.line_calls_csv, name="line-calls-csv"),
+    path("i/<str:token>/pay/<slug:name>", pages.pay_invoice, name="pay-invoice"),
+    path("gateways/<slug:name>/callback", pages.gateway_callback, name="gateway-callback"),
     path(".well-known/huadan-keys.json", pages.evidence_keys, name="evidence-keys"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),

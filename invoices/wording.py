@@ -175,6 +175,7 @@ _LABELS: dict[str, tuple[str, str]] = {
         "发票已红冲，红字数电票 {number}（{day}）。",
         "The tax invoice was cancelled by the red one {number} of {day}.",
     ),
+    "pay_by": ("在线付款：{gateway}", "Pay by {gateway}"),
     "download_evidence": ("下载对账证据包", "Download evidence bundle"),
     "download_calls": ("下载话单", "Download calls (CSV)"),
     "see_calls": ("查看话单", "See the calls"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from billing.errors import Refused
 from invoices import wording
 from invoices.evidence import bundle_of
+from invoices.gateways import gateways
 from invoices.issuing import stored_pdf
 from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
 from invoices.pages.calls import calls_links
@@ -41,6 +42,14 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
         "en": f"{address}?language=en",
         "ask": f"{reverse('invoice-question', args=[token])}?language={language}",
     }
+    if Receivable.objects.filter(invoice=invoice, open__gt=0).exists():
+        links["pay"] = [
+            (
+                wording.label(language, "pay_by", gateway=gateway.title[language]),
+                reverse("pay-invoice", args=[token, name]),
+            )
+            for name, gateway in gateways().items()
+        ]
     tax_invoice = standing(invoice)
     if tax_invoice is not None and tax_invoice.what == TaxInvoice.RECEIVED and tax_invoice.file_name:
         links["tax_invoice"] = reverse("invoice-tax-invoice-file", args=[token])

@@ -17,13 +17,14 @@ from invoices.wording import Language
 
 
 class Links(TypedDict, total=False):
-    """Where the page leads; what is missing is not offered. ``zh`` and ``en`` are this page in that language."""
+    """Where the page leads; what is missing is not offered. ``pay`` are labels and addresses; ``zh`` and ``en`` are this page in that language."""
 
     pdf: str
     evidence: str
     tax_invoice: str
     calls: str
     ask: str
+    pay: Sequence[tuple[str, str]]
     zh: str
     en: str
 
