@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "let settled months go": {"task": "invoices.tasks.let_settled_months_go", "schedule": 3600.0},
     "apply retention": {"task": "usage.tasks.apply_retention", "schedule": 3600.0},
     "deliver due mails": {"task": "invoices.tasks.deliver_due", "schedule": 30.0},
+    "state accounts": {"task": "invoices.tasks.state_accounts", "schedule": 3600.0},
     "remind": {"task": "invoices.tasks.remind", "schedule": 3600.0},
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
     "check books": {"task": "invoices.tasks.check_books_tonight", "schedule": crontab(hour="19", minute="30")},

@@ -25,8 +25,9 @@ SELECT t.id, t.code, t.name_zh, t.name_en, o.currency, sum(o.not_due), sum(o.d30
         -sum(open) FILTER (WHERE open < 0) AS credit,
         sum(open) FILTER (WHERE open > 0 AND invoice_id IN (
             SELECT invoice_id FROM invoices_dispute WHERE closed_at IS NULL)) AS disputed
-    FROM invoices_receivable WHERE open <> 0 GROUP BY 1, 2
-    UNION ALL SELECT tenant_id, currency, 0, 0, 0, 0, 0, sum(rest), 0 FROM invoices_payment WHERE rest > 0 GROUP BY 1, 2
+    FROM invoices_receivable WHERE open <> 0 AND (%(tenant)s::bigint IS NULL OR tenant_id = %(tenant)s) GROUP BY 1, 2
+    UNION ALL SELECT tenant_id, currency, 0, 0, 0, 0, 0, sum(rest), 0 FROM invoices_payment
+        WHERE rest > 0 AND (%(tenant)s::bigint IS NULL OR tenant_id = %(tenant)s) GROUP BY 1, 2
 ) AS o JOIN tenants_tenant AS t ON t.id = o.tenant_id
 WHERE (%(seller)s::bigint IS NULL OR t.seller_id = %(seller)s)
 GROUP BY t.id, o.currency
@@ -88,10 +89,10 @@ class Statement:
         return self.rows[-1].balance if self.rows else self.opening
 
 
-def ageing(today: date, seller_id: int | None = None) -> list[Aged]:
+def ageing(today: date, seller_id: int | None = None, *, tenant_id: int | None = None) -> list[Aged]:
     """List what is owed by tenant and currency, the most overdue first; days count from the due day."""
     with connection.cursor() as cursor:
-        cursor.execute(AGEING, {"today": today, "seller": seller_id})
+        cursor.execute(AGEING, {"today": today, "seller": seller_id, "tenant": tenant_id})
         return [Aged(*row[:5], *(amount or Decimal(0) for amount in row[5:])) for row in cursor.fetchall()]
 
 

@@ -88,6 +88,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
             UNION ALL SELECT 'mail about the books ' || id, message_id FROM invoices_booksmail
             UNION ALL SELECT 'mail about a dispute ' || id, message_id FROM invoices_disputemail
             UNION ALL SELECT 'notice of a webhook ' || id, message_id FROM tenants_webhooknotice
+            UNION ALL SELECT 'statement ' || id, message_id FROM invoices_statementmail
             UNION ALL SELECT 'notice ' || id, message_id FROM tenants_pricenotice) AS mails
         GROUP BY message_id HAVING count(*) > 1"""),
     ("I7", _("only issued documents are mailed, and what was sent was tried"), """

@@ -18,9 +18,10 @@ from invoices.approving import note_refusal
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
-from invoices.models import BooksMail, Delivery, DisputeMail
+from invoices.models import BooksMail, Delivery, DisputeMail, StatementMail
 from invoices.reminding import owe_reminders
 from invoices.settling import let_settled_months_go as release_settled_months
+from invoices.stating import owe_monthly_statements, send_statement
 from tenants.models import Contract
 
 DELIVERIES_A_TICK, DELIVERY_EXPIRES_SECONDS = 500, 30  # by then the next tick asks for it again
@@ -181,6 +182,23 @@ def deliver_due() -> None:
         log.warning("deliveries unknown", count=interrupted)
     for delivery_id in due_mails(Delivery, now, DELIVERIES_A_TICK):
         deliver_one.apply_async((delivery_id,), expires=DELIVERY_EXPIRES_SECONDS)
+    give_up_interrupted(StatementMail, now)
+    for mail_id in due_mails(StatementMail, now, DELIVERIES_A_TICK):
+        deliver_statement.apply_async((mail_id,), expires=DELIVERY_EXPIRES_SECONDS)
+
+
+@shared_task
+def deliver_statement(mail_id: int) -> None:
+    """Send one statement of account, if nobody else has."""
+    log.info("statement", mail_id=mail_id, state=send_statement(mail_id, datetime.now(UTC)))
+
+
+@shared_task
+def state_accounts() -> None:
+    """Owe the monthly statements of account whose day has come."""
+    if owed := owe_monthly_statements(datetime.now(UTC)):
+        log.info("statements owed", mails=owed)
+        deliver_due.delay()
 
 
 @shared_task

@@ -117,6 +117,44 @@ _LABELS: dict[str, tuple[str, str]] = {
         "Every line with its explanation, no account needed:",
     ),
     "attached": ("本邮件附有账单文件。", "The invoice is attached as PDF."),
+    "statement": ("对账单", "Statement of account"),
+    "statement_period": ("对账期间", "Period"),
+    "drawn_on": ("制表日期", "Drawn up on"),
+    "movements": ("往来明细", "Movements"),
+    "on": ("日期", "Date"),
+    "what": ("事项", "What"),
+    "reference": ("单号", "Reference"),
+    "balance_column": ("余额", "Balance"),
+    "opening_balance": ("期初余额", "Opening balance"),
+    "closing_balance": ("期末余额", "Closing balance"),
+    "you_owe": ("期末应付", "You owe"),
+    "in_your_favour": ("期末预收（我方欠贵方）", "In your favour"),
+    "moved_issued": ("账单", "Invoice"),
+    "moved_credited": ("红字账单", "Credit note"),
+    "moved_received": ("回款", "Payment"),
+    "moved_reversed": ("回款冲销", "Payment reversed"),
+    "moved_allocated": ("核销", "Allocated"),
+    "moved_written_off": ("坏账核销", "Written off"),
+    "moved_released": ("取消核销", "Released"),
+    "ageing_on": ("账龄（截至制表日期）", "By age, on the day drawn up"),
+    "age_not_due": ("未到期", "Not due"),
+    "age_30": ("逾期 1–30 天", "1–30 days overdue"),
+    "age_60": ("逾期 31–60 天", "31–60 days"),
+    "age_90": ("逾期 61–90 天", "61–90 days"),
+    "age_older": ("逾期 90 天以上", "Over 90 days"),
+    "age_credit": ("预收余额", "On account"),
+    "open_invoices": ("未付账单", "Open invoices"),
+    "no_movements": ("本期无往来。", "Nothing moved in this period."),
+    "statement_check": (
+        "请核对；如有不符，请于收到后 15 日内回复。本对账单不是发票。",
+        "Please compare it with your books and tell us within 15 days if it differs. This is not a tax invoice.",
+    ),
+    "statement_subject": (
+        "{seller}对账单：{period}，{balance}",
+        "Statement of account from {seller}: {period}, {balance}",
+    ),
+    "statement_opening": ("附件是您{period}的对账单。", "Attached is your statement of account for {period}."),
+    "statement_attached": ("本邮件附有对账单文件。", "The statement is attached as PDF."),
     "greeting": ("{name}，您好：", "Dear {name},"),
     "opening": ("您{period}的账单已出具。", "Your invoice for {period} is ready."),
     "opening_credit_note": ("您的红字账单已出具（{period}）。", "Your credit note for {period} is ready."),
@@ -432,6 +470,11 @@ def days(language: Language, start: str, end: str) -> str:
     """Write a part of a month by its first and last day, without the year: 10月16日至10月31日, 16 Oct – 31 Oct."""
     last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
     return pick(language, "至", " – ").join((day_short(language, start), day_short(language, last)))
+
+
+def last_day(language: Language, end: str) -> str:
+    """Write the last day before an exclusive end."""
+    return day(language, (date.fromisoformat(end) - timedelta(days=1)).isoformat())
 
 
 # Figures

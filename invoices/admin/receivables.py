@@ -7,16 +7,16 @@ from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
@@ -27,7 +27,10 @@ from invoices.admin.invoices import reader_language
 from invoices.admin.payments import figure
 from invoices.ageing import Aged, Statement, ageing, balances, statement
 from invoices.exporting import TABLES, begin_export
-from invoices.models import LedgerEntry, Receivable, TableExport
+from invoices.models import LedgerEntry, Receivable, StatementMail, TableExport
+from invoices.rendering import render_statement
+from invoices.stating import account_of, owe_statement
+from invoices.tasks import deliver_due
 from tenants.models import Seller, Tenant
 
 PAGE = 100
@@ -89,6 +92,14 @@ class ReceivableAdmin(ViewOnlyAdmin):
         currency = request.GET.get("currency") or next(iter(held), tenant.currency)
         starts_on = _day(request, "from", add_months(today.replace(day=1), -2))
         drawn = statement(tenant, currency[:3], starts_on, _day(request, "to", today) + timedelta(days=1))
+        if request.method == "POST":
+            return self._mailed(request, drawn)
+        if request.GET.get("form") == "pdf":
+            account = account_of(tenant, drawn.currency, drawn.starts_on, drawn.ends_on, today)
+            return HttpResponse(
+                render_statement(account), content_type="application/pdf",
+                headers={"Content-Disposition": f'inline; filename="statement-{tenant.code}-{drawn.starts_on}.pdf"'},
+            )  # fmt: skip
         if request.GET.get("form") in FORMS:
             heads = [
                 gettext_lazy("on"),
@@ -117,8 +128,45 @@ class ReceivableAdmin(ViewOnlyAdmin):
         }  # fmt: skip
         return TemplateResponse(request, "admin/invoices/statement.html", context)
 
+    def _mailed(self, request: HttpRequest, drawn: Statement) -> HttpResponseBase:
+        if not request.user.has_perm("invoices.add_statementmail"):
+            raise PermissionDenied
+        try:
+            count = owe_statement(
+                drawn.tenant, drawn.currency, drawn.starts_on, drawn.ends_on, by=request.user.get_username(),
+                now=datetime.now(UTC),
+            )  # fmt: skip
+        except Refused as refusal:
+            self.refuse(request, refusal)
+        else:
+            deliver_due.delay()
+            told = ngettext("It is being sent to %d contact.", "It is being sent to %d contacts.", count) % count
+            self.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(request.get_full_path())
+
 
 KINDS = dict(LedgerEntry.KINDS)
+
+
+@admin.register(StatementMail)
+class StatementMailAdmin(ViewOnlyAdmin):
+    """Which statement went to whom, and what the mail server said."""
+
+    list_display = (
+        "tenant",
+        "currency",
+        "starts_on",
+        "ends_on",
+        "recipient",
+        "state",
+        "by",
+        "due_at",
+        "sent_at",
+        "said",
+    )
+    list_filter = ("state", "tenant__seller")
+    list_select_related = ("tenant",)
+    search_fields = ("recipient", "tenant__code")
 
 
 @admin.register(TableExport)

@@ -16,6 +16,7 @@ from invoices.models.documents import (
 )
 from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
 from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, TableExport, WriteOff
+from invoices.models.stating import StatementMail
 from invoices.models.taxing import TaxInvoice
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Reopening",
     "RunStep",
     "Settlement",
+    "StatementMail",
     "StoredFile",
     "TableExport",
     "TaxInvoice",

@@ -74,7 +74,7 @@ def face_of(document: Document, language: Language | None = None) -> Face:
     kind = document["kind"]
     total = str(bill.total)
     evidence = document.get("evidence")
-    seller, payment = _seller(lang, document)
+    seller, payment = seller_of(lang, document["seller"], reference=document.get("number") or "")
     return Face(
         language=lang,
         title=wording.label(lang, kind),
@@ -122,9 +122,8 @@ def _listed(lang: Language, pairs: list[tuple[str, str]]) -> list[tuple[str, str
     return [(wording.label(lang, key), text) for key, text in pairs if text]
 
 
-def _seller(lang: Language, document: Document) -> tuple[Party, list[tuple[str, str]]]:
-    """Give the seller and where to pay."""
-    party = document["seller"]
+def seller_of(lang: Language, party: dict[str, str], *, reference: str) -> tuple[Party, list[tuple[str, str]]]:
+    """Give the seller, and where to pay with which reference."""
     name = wording.named(lang, party, "name")
     facts = [
         ("tax_id", party.get("tax_id", "")),
@@ -137,7 +136,7 @@ def _seller(lang: Language, document: Document) -> tuple[Party, list[tuple[str, 
         ("account_holder", name),
         ("bank_name", wording.named(lang, party, "bank_name")),
         ("bank_account", account),
-        ("payment_reference", document.get("number") or ""),
+        ("payment_reference", reference),
     ]
     return Party(name, _listed(lang, facts)), _listed(lang, bank) if account else []
 

@@ -13,6 +13,7 @@ from invoices import wording
 from invoices.rendering.charts import chart_of
 from invoices.rendering.document import Document
 from invoices.rendering.face import Face, face_of, rows_by_amount
+from invoices.rendering.statement import Account, statement_face
 from invoices.wording import Language
 
 _TOP_LINES = 5
@@ -81,6 +82,22 @@ def render_reminder(document: Document, *, link: str, level: int, still_open: De
     }
     html = render_to_string("invoices/reminder.html", context)
     return Mail(str(context["subject"]), _text("invoices/reminder.txt", context), with_inline_styles(html))
+
+
+def render_statement_mail(account: Account) -> Mail:
+    """Write the mail that brings a statement of account."""
+    face = statement_face(account)
+    told = {"seller": face.seller.name, "period": face.period, "balance": f"{face.closing_label} {face.closing_amount}"}
+    context = {
+        "face": face,
+        "label": face.labels,
+        "subject": _one_line(wording.label(face.language, "statement_subject", **told)),
+        "greeting": wording.label(face.language, "greeting", name=face.buyer.name),
+        "opening": wording.label(face.language, "statement_opening", **told),
+        "html_language": wording.pick(face.language, "zh-Hans", "en"),
+    }
+    html = render_to_string("invoices/statement_mail.html", context)
+    return Mail(str(context["subject"]), _text("invoices/statement_mail.txt", context), with_inline_styles(html))
 
 
 def _text(template: str, context: dict[str, object]) -> str:

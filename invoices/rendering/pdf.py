@@ -17,6 +17,7 @@ from invoices.rendering.document import Document
 from invoices.rendering.face import Face, Party, face_of
 from invoices.rendering.glyphs import printable
 from invoices.rendering.lines import Row
+from invoices.rendering.statement import Account, statement_face
 from invoices.wording import Language
 
 _TEMPLATES = Path(__file__).parent.parent / "typst"
@@ -29,10 +30,14 @@ _one_at_a_time = threading.Lock()
 
 
 @cache
-def _compiler() -> typst.Compiler:
-    """Make this process's compiler on first use; it keeps the fonts and what two invoices have in common."""
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(sans_path().parent)])
-    return typst.Compiler(str(_TEMPLATES / "invoice.typ"), root=str(_TEMPLATES), font_paths=fonts)
+def _compiler(template: str) -> typst.Compiler:
+    """Make this process's compiler of a template on first use; it keeps what two prints have in common."""
+    return typst.Compiler(str(_TEMPLATES / template), root=str(_TEMPLATES), font_paths=_fonts())
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(sans_path().parent)])
 
 
 def render_pdf(document: Document, language: Language | None = None) -> bytes:
@@ -43,10 +48,22 @@ def render_pdf(document: Document, language: Language | None = None) -> bytes:
     """
     face = face_of(document, language)
     created = datetime.fromisoformat(document.get("issued_on") or document["period"]["end"]).replace(tzinfo=UTC)
-    data = json.dumps(_layout(face, created), ensure_ascii=False, default=vars)
+    return _printed("invoice.typ", _layout(face, created), created)
+
+
+def render_statement(account: Account, language: Language | None = None) -> bytes:
+    """Print a statement of account as PDF/A-3b, in its own language if none is given; the same gives the same bytes."""
+    face = statement_face(account, language)
+    created = datetime.fromisoformat(account["drawn_on"]).replace(tzinfo=UTC)
+    shown = printable_all(vars(face)) | {"labels": face.labels, "created": _day(created)}
+    return _printed("statement.typ", shown, created)
+
+
+def _printed(template: str, layout: dict[str, Any], created: datetime) -> bytes:
+    data = json.dumps(layout, ensure_ascii=False, default=vars)
     _refuse_inherited_threads()
     with _one_at_a_time:
-        pdf = _compiler().compile(
+        pdf = _compiler(template).compile(
             format="pdf",
             sys_inputs={"face": data},
             pdf_standards=["a-3b"],
@@ -56,6 +73,10 @@ def render_pdf(document: Document, language: Language | None = None) -> bytes:
     if not isinstance(pdf, bytes):
         raise TypeError("typst gave no PDF")
     return pdf
+
+
+def _day(created: datetime) -> dict[str, int]:
+    return {"year": created.year, "month": created.month, "day": created.day}
 
 
 @cache
@@ -75,14 +96,14 @@ def _refuse_inherited_threads() -> None:
 def _layout(face: Face, created: datetime) -> dict[str, Any]:
     """Give what the template reads: the face with printable text, and the measures that depend on the figures."""
     columns, size = _columns(face)
-    shown: dict[str, Any] = _printable(vars(face) | {"seller": _party(face.seller), "buyer": _party(face.buyer)})
+    shown: dict[str, Any] = printable_all(vars(face) | {"seller": _party(face.seller), "buyer": _party(face.buyer)})
     return shown | {
         "groups": [_group(vars(group), columns[0], size) for group in face.groups],
         "labels": face.labels,
         "digest": face.digest,
         "columns": columns,
         "size": size,
-        "created": {"year": created.year, "month": created.month, "day": created.day},
+        "created": _day(created),
     }
 
 
@@ -92,13 +113,13 @@ def _party(party: Party) -> dict[str, Any]:
 
 
 def _group(group: dict[str, Any], name_mm: float, size: float) -> dict[str, Any]:
-    shown: dict[str, Any] = _printable(group | {"rows": []})
+    shown: dict[str, Any] = printable_all(group | {"rows": []})
     return shown | {"rows": [_line(row, name_mm, size) for row in group["rows"]]}
 
 
 def _line(row: Row, name_mm: float, size: float) -> dict[str, Any]:
     """Give a line with ``fits``: its name and its explanation surely take one line each, its unit too."""
-    shown: dict[str, Any] = _printable(vars(row), 22) | {"note": printable(row.note)}
+    shown: dict[str, Any] = printable_all(vars(row), 22) | {"note": printable(row.note)}
     small = _ems(f"  {row.reference}  {row.tag}") * 7
     return shown | {
         "fits": (_ems(row.name) * size + small) * _EM_MM + 3 < name_mm
@@ -107,13 +128,14 @@ def _line(row: Row, name_mm: float, size: float) -> dict[str, Any]:
     }
 
 
-def _printable(thing: Any, unbroken: int = 40) -> Any:
+def printable_all(thing: Any, unbroken: int = 40) -> Any:
+    """Make every text in a thing printable; see ``printable``."""
     if isinstance(thing, str):
         return printable(thing, unbroken)
     if isinstance(thing, dict):
-        return {key: _printable(value, unbroken) for key, value in thing.items()}
+        return {key: printable_all(value, unbroken) for key, value in thing.items()}
     if isinstance(thing, (list, tuple)):
-        return [_printable(value, unbroken) for value in thing]
+        return [printable_all(value, unbroken) for value in thing]
     return vars(thing) if hasattr(thing, "__dict__") else thing
 
 

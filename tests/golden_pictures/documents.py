@@ -250,3 +250,34 @@ GOLDEN = {
     "credit-note-zh": lambda: credit_note("zh"),
     "lines-40-zh": lambda: invoice_of_lines(40, "zh"),
 }
+
+
+def account(language: str = "zh", movements: int = 9) -> dict[str, Any]:
+    """Give a statement of account: invoices, payments that lag behind, a credit note."""
+    like, rows, balance = invoice(language), [], Decimal("1200.00")
+    for n in range(movements):
+        kind, name, amount = (
+            ("received", f"2026110{n % 10}0000{n:04}", "-9540.00") if n % 3 == 1
+            else ("credited", f"HC-2026-{n:06}", "-114.48") if n % 7 == 5
+            else ("issued", f"HD-2026-{n:06}", f"{9540 + n}.00")
+        )  # fmt: skip
+        balance += Decimal(amount)
+        day = f"2026-10-{1 + n * 30 // movements:02}"
+        rows.append({"on": day, "kind": kind, "name": name, "amount": amount, "balance": f"{balance}"})
+    return {
+        "language": language, "currency": "CNY", "drawn_on": "2026-11-01",
+        "period": {"start": "2026-10-01", "end": "2026-11-01"}, "seller": like["seller"], "buyer": like["buyer"],
+        "opening": "1200.00", "rows": rows, "closing": f"{balance}",
+        "ages": ["9544.00", "9543.00", "1200.00", "0.00", "0.00", "114.48"],
+        "open": [
+            {"number": "HD-2026-000004", "due_on": "2026-11-16", "open": "9544.00"},
+            {"number": "HD-2026-000003", "due_on": "2026-10-16", "open": "9543.00"},
+        ],
+    }  # fmt: skip
+
+
+STATEMENTS = {
+    "statement-zh": lambda: account("zh"),
+    "statement-en": lambda: account("en"),
+    "statement-500-zh": lambda: account("zh", 500),
+}
