@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.periods import period_containing
+from billing.periods import Period, period_containing
 from billing.rating import Line, Terms, Totals, rate, terms_from_versions
 from tests.property.test_counting import (
     BANDS,
@@ -25,6 +26,7 @@ from tests.property.test_counting import (
     counted_by_database,
     records,
 )
+from usage.formats.record import CallRecord
 from usage.tracing import Place, TracedCall, calls_of_line, is_traceable, page_of_calls
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -35,6 +37,7 @@ BY_BAND = {
     "otherwise": "0.1",
 }  # fmt: skip
 CUT = RULES[-3:]
+EDGES = [(9, "peak"), (18, "rest"), (22, "night")]  # when a band begins, and which
 
 
 @st.composite
@@ -53,6 +56,25 @@ def with_cuts(draw: Any) -> list[dict[str, Any]]:
         for number in range(draw(st.integers(1, 2)))
     ]
     return [*cut, *draw(clauses())]
+
+
+@st.composite
+def reaching(draw: Any, month: Period, zone: str, hour: int) -> list[CallRecord]:
+    """Draw calls that are answered before an hour of a working day and talk beyond it for minutes."""
+    wednesday = next(day for day in range(2, 9) if month.starts_on.replace(day=day).isoweekday() == 3)
+    edge = datetime.combine(month.starts_on.replace(day=wednesday), time(hour), ZoneInfo(zone)).astimezone(UTC)
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        begun = edge - timedelta(seconds=draw(st.integers(1, 120)))
+        ended = edge + timedelta(milliseconds=draw(st.integers(130_000, 300_000)))
+        made.append(
+            CallRecord(
+                call_id=f"reaching-{number}", direction=draw(st.sampled_from(["inbound", "outbound"])), started_at=begun,
+                answered_at=begun, ended_at=ended, region=draw(st.sampled_from(["310000", ""])),
+                robot=draw(st.sampled_from(["r1", "r2", ""])), line="l1", language="zh",
+            )
+        )  # fmt: skip
+    return made
 
 
 def paged(tenant_id: int, terms: Terms, totals: Totals, line: Line, limit: int) -> list[TracedCall]:
@@ -76,15 +98,23 @@ def test_the_calls_behind_a_line_add_up_to_what_it_says(transactional_db: None, 
     month = period_containing(data.draw(st.sampled_from(MONTHS)))
     document = {"version": 1, "currency": "CNY", "bands": BANDS}
     cut = data.draw(st.dates(month.starts_on, month.ends_on - timedelta(days=1)))
-    versions = [(str(day), day, document | {"clauses": data.draw(with_cuts())}) for day in (date(2020, 1, 1), cut)]
-    terms = terms_from_versions(month, data.draw(st.sampled_from(ZONES)), versions)
-    totals = counted_by_database(terms, data.draw(records(month.starts_on)), {})
+    zone, (hour, band) = data.draw(st.sampled_from(ZONES)), data.draw(st.sampled_from(EDGES))
+    first = {"kind": "duration", "code": "reached", "name": NAME, "select": {"band": [band]}}
+    first |= {"price": data.draw(st.sampled_from([BY_BAND, *PRICES])), "rule": data.draw(st.sampled_from(CUT))}
+    versions = [
+        (str(day), day, document | {"clauses": [first, *data.draw(with_cuts())]}) for day in (date(2020, 1, 1), cut)
+    ]
+    terms = terms_from_versions(month, zone, versions)
+    calls_made = [*data.draw(records(month.starts_on)), *data.draw(reaching(month, zone, hour))]
+    totals = counted_by_database(terms, calls_made, {})
     tenant_id = next(TENANTS) - 1  # the one it was counted for
     limit = data.draw(st.integers(1, 5))
     timed = {
         (s.number, clause.code) for s in terms.segments for clause in s.agreement.clauses if clause.kind == "duration"
     }
-    for line in rate(terms, totals).lines:
+    bill = rate(terms, totals)
+    assert any(line.code == "reached" and line.evidence and line.evidence.talk_ms for line in bill.lines)
+    for line in bill.lines:
         if (line.version, line.code) not in timed or line.evidence is None or not line.evidence.selector:
             continue
         calls = list(calls_of_line(tenant_id, terms, totals, line))
