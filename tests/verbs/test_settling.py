@@ -161,6 +161,51 @@ def test_invoices_and_differences_make_one_clean_bill(seller: Any, seed: int, po
     assert Settlement.objects.filter(contract=side.contract).exists()
 
 
+IN_GRACE, FROZEN, ISSUED = STAGES = range(3)
+# What happens to a call first and when, what happens to it then and when: each combination happens to a call of its own.
+WAYS = [
+    (first, stage, then, later)
+    for first, stage in itertools.product(("late", "correct", "move", "void"), STAGES)
+    for then, later in itertools.product(("", "correct", "move", "back", "void"), STAGES)
+    if later >= stage and (then or later == stage) and not (first == "void" and then)
+]
+
+
+@pytest.mark.parametrize("policies", [{}, ROLLED], ids=["difference", "roll_into_current"])
+def test_every_way_of_coming_late_once_or_twice_makes_one_clean_bill(seller: Any, policies: dict[str, Any]) -> None:
+    side = Side(seller, **policies)
+    first_told = {number: call(number, JULY, 20 + 7 * number) for number in range(len(WAYS))}
+    records = {number: told for number, told in first_told.items() if WAYS[number][0] != "late"}
+    side.send(*records.values())
+    seconds = itertools.count(301, 7)  # each correction says something new
+
+    def change(number: int, what: str) -> None:
+        again = {"correct": JULY, "move": AUGUST}.get(what)
+        told = call(number, again, next(seconds)) if again else first_told[number]
+        if what == "void":
+            side.void(f"call-{number}")
+            del records[number]
+        elif records.get(number) != told:  # else it is back already
+            (side.send if what == "late" else side.correct)(told)
+            records[number] = told
+
+    def happen(now: int) -> None:
+        for number, (first, stage, then, later) in enumerate(WAYS):
+            if stage == now:
+                change(number, first)
+            if later == now and then:
+                change(number, then)
+
+    happen(IN_GRACE)
+    draft = side.close(JULY, 0)
+    happen(FROZEN)
+    issue_by_two(draft.pk, NOW + timedelta(seconds=1))
+    happen(ISSUED)
+    for minutes, month in enumerate([AUGUST, SEPTEMBER, OCTOBER], 1):
+        side.invoice(month, minutes)
+    assert [owed(side, month) for month in MONTHS] == clean(seller, records, **policies)
+
+
 def test_a_late_call_keeps_its_tier_and_its_month(seller: Any) -> None:
     side = Side(seller)
     side.send(*(call(n, JULY, 60) for n in range(5)))  # five minutes: the first tier is full
