@@ -472,9 +472,9 @@ def days(language: Language, start: str, end: str) -> str:
     return pick(language, "至", " – ").join((day_short(language, start), day_short(language, last)))
 
 
-def last_day(language: Language, end: str) -> str:
-    """Write the last day before an exclusive end."""
-    return day(language, (date.fromisoformat(end) - timedelta(days=1)).isoformat())
+def day_before(iso: str) -> str:
+    """Give the day before an exclusive end, ISO 8601."""
+    return (date.fromisoformat(iso) - timedelta(days=1)).isoformat()
 
 
 # Figures

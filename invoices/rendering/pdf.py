@@ -14,6 +14,7 @@ import typst
 from pylopdf_fonts_zh_cn import sans_path
 
 from invoices.rendering.document import Document
+from invoices.rendering.embedding import with_factur_x
 from invoices.rendering.face import Face, Party, face_of
 from invoices.rendering.glyphs import printable
 from invoices.rendering.lines import Row
@@ -40,15 +41,16 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(sans_path().parent)])
 
 
-def render_pdf(document: Document, language: Language | None = None) -> bytes:
-    """Print a stored document as PDF/A-3b in a language, its own if none is given.
+def render_pdf(document: Document, language: Language | None = None, *, factur_x: bool = False) -> bytes:
+    """Print a stored document as PDF/A-3b in a language, its own if none is given; with ``factur_x`` its XML inside.
 
     The same document gives the same bytes: the only date inside is the document's own. The file is not tagged;
     tags triple its size, and the hosted page is the accessible form of the same content.
     """
     face = face_of(document, language)
     created = datetime.fromisoformat(document.get("issued_on") or document["period"]["end"]).replace(tzinfo=UTC)
-    return _printed("invoice.typ", _layout(face, created), created)
+    pdf = _printed("invoice.typ", _layout(face, created), created)
+    return with_factur_x(pdf, document) if factur_x else pdf
 
 
 def render_statement(account: Account, language: Language | None = None) -> bytes:

@@ -105,7 +105,7 @@ def statement_face(account: Account, language: Language | None = None) -> Statem
         ],
         payment=payment if owed else [],
         first_day=wording.day(lang, period["start"]),
-        last_day=wording.last_day(lang, period["end"]),
+        last_day=wording.day(lang, wording.day_before(period["end"])),
         currency=currency,
         labels=wording.labels(lang),
     )  # fmt: skip
