@@ -12,14 +12,26 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing.settings")
 
 import django
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.urls import get_resolver
 
 API = "/api/v1/"
 
 
+class ApiRequest(WSGIRequest):
+    """A machine's request: its address is in UTF-8, whatever charset its body says it is in.
+
+    Django reads the address in the body's charset, in which "?source=x" may mean nothing (UTF-16) or be an error
+    outside of any handler (punycode). A plain attribute takes the charset, and nothing reads it.
+    """
+
+    encoding = "utf-8"
+
+
 class ApiHandler(WSGIHandler):
     """Serves machines: without what only a browser needs (sessions, forms, languages, messages, page policies)."""
+
+    request_class = ApiRequest
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Load the machines' part of the middleware, in the order of the whole."""

@@ -46,6 +46,12 @@ def test_a_worker_keeps_the_collector_and_the_lock_of_the_interpreter_out_of_the
     assert sys.getswitchinterval() < 0.001, "an answer of the database waits for another delivery to be read"
 
 
+@pytest.mark.parametrize("charset", ["punycode", "utf-16"])
+def test_an_address_is_no_text_in_the_charset_of_the_body(charset: str) -> None:
+    status, _ = _get("/api/v1/quota", QUERY_STRING="source=x", CONTENT_TYPE=f"text/csv; charset={charset}")
+    assert status.startswith("401")
+
+
 def test_the_api_asks_for_a_key_and_sets_no_cookie() -> None:
     status, headers = _get("/api/v1/quota")
     assert status.startswith("401")

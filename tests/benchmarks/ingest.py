@@ -4,7 +4,7 @@
 two connections; PostgreSQL, durable as in production, web server and load generator share the machine. The baseline is a
 server-side ``COPY`` of the same rows into the same indexed partition, in the same run. Medians of several turns.
 
-``--full`` also sends the same as NDJSON and CSV, then fills the month with FULL_ROWS and measures again, then sends
+The same goes as NDJSON and as CSV, too. ``--full`` then fills the month with FULL_ROWS and measures again, and sends
 LONG_RUN records and watches the web server's memory; it takes some ten gigabytes of disk and a quarter of an hour.
 """
 
@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from tests.benchmarks._serving import Site, load, request_of, site, web
 RECORDS = 1000
 BATCHES = 60
 TURNS = 5
+FORM_TURNS = 3
 CONNECTIONS = 2
 FULL_ROWS = 10_000_000
 LONG_RUN = 5_000_000
@@ -172,21 +174,35 @@ def _run_long(place: Site, port: int, server: int, records: int) -> list[float]:
     return found
 
 
+def _measure_forms(place: Site, port: int, batches: int) -> dict[str, dict[str, float]]:
+    """Measure first delivery and replay in each form, in turn; medians."""
+    turned: dict[str, list[dict[str, float]]] = {form: [] for form in FORMS}
+    for turn in range(FORM_TURNS):
+        for number, form in enumerate(FORMS):
+            turned[form].append(_turn(place, port, 500 + 10 * turn + number, batches, form))
+    return {
+        form: {name: median(each[name] for each in turns) for name in ("first", "replay")}
+        for form, turns in turned.items()
+    }
+
+
 def _measure_full(place: Site, port: int, server: int, found: dict[str, Any]) -> dict[str, Any]:
-    forms = {}
-    for number, form in enumerate(FORMS, 500):
-        turn = _turn(place, port, number, BATCHES, form)
-        forms[form] = {name: turn[name] for name in ("first", "replay")}
     _fill(place, FULL_ROWS)
     _send(place, port, [_as_json(records_of(600, n)) for n in range(4)], "accepted")
     filled = [
         _send(place, port, [_as_json(records_of(600 + turn, n)) for n in range(BATCHES)], "accepted")
         for turn in range(1, TURNS + 1)
     ]
+    memory = _run_long(place, port, server, LONG_RUN)
     return {
-        "forms": forms, "rows_in_the_month": FULL_ROWS, "filled": median(filled), "filled_to_empty": median(filled) / found["value"],
-        "memory_mib_by_tenths": _run_long(place, port, server, LONG_RUN),
+        "rows_in_the_month": FULL_ROWS, "filled": median(filled), "filled_to_empty": median(filled) / found["value"],
+        "memory_mib_by_tenths": memory, "memory_kib_per_million": _slope(memory) * 10 / LONG_RUN * 1e6 * 1024,
     }  # fmt: skip
+
+
+def _slope(values: list[float]) -> float:
+    """Return how much values grow from one to the next, by least squares, the first left out: it warms up."""
+    return statistics.linear_regression(range(len(values) - 1), values[1:]).slope
 
 
 def measure(
@@ -200,6 +216,7 @@ def measure(
         value, replay, baseline = (median(each[name] for each in turned) for name in ("first", "replay", "copy"))
         found = {"value": value, "baseline": baseline, "ratio": value / baseline, "replay": replay,
                  "memory_grown_mib": _resident(server.pid) - memory, "turns": turned}  # fmt: skip
+        found["forms"] = _measure_forms(place, port, batches // 3)
         return found | (_measure_full(place, port, server.pid, found) if full else {})
 
 
@@ -217,13 +234,15 @@ def main(arguments: list[str] | None = None) -> int:
         for each in found["turns"]:
             print("  first {first:>8.0f}/s   replay {replay:>8.0f}/s   COPY {copy:>8.0f}/s".format(**each))
         print(f"replay {found['replay']:.0f}/s; web memory grew by {found['memory_grown_mib']:.0f} MiB")
-    if options.full and not options.json:
+        print("          first/s  replay/s")
         for form, each in found["forms"].items():
-            print(f"  {form:>6}: first {each['first']:.0f}/s   replay {each['replay']:.0f}/s")
+            print(f"  {form:>6} {each['first']:>8.0f}  {each['replay']:>8.0f}")
+    if options.full and not options.json:
         print(
             f"with {FULL_ROWS:,} rows in the month: {found['filled']:.0f}/s, {found['filled_to_empty']:.2f} of without"
         )
         print("web memory in MiB by tenths:", " ".join(f"{each:.0f}" for each in found["memory_mib_by_tenths"]))
+        print(f"it grows by {found['memory_kib_per_million']:.0f} KiB a million records")
     report("ingest", "calls/s", as_json=options.json, **found)
     return 0
 

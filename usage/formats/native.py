@@ -50,6 +50,8 @@ def decode(body: bytes) -> Sequence[Decoded]:
             return [decode_one(body)]
         raws = [bytes(raw) for raw in _parts.decode(body)]
     except UNREADABLE as error:
+        if all(line.lstrip()[:1] in {b"{", b""} for line in body.split(b"\n")) and body.count(b"\n"):
+            return decode_lines(body)  # NDJSON, whatever its Content-Type says
         raws = _elements(body)
         if not raws:
             raise UnreadableBody("not_json", f"The body is no JSON object or array of call records: {error}.") from None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from billing.errors import Refused
 from usage.formats import cloudevents, freeswitch, mapped, native, switchlines, table
-from usage.formats.native import UnreadableBody
-from usage.formats.record import Decoded
+from usage.formats.bodies import as_utf8
+from usage.formats.native import KEPT_BYTES, UnreadableBody
+from usage.formats.record import Decoded, Fault
 from usage.formats.rules import SourceRules, apply_rules
 
 NATIVE, NDJSON, CSV, EVENTS = "native", "ndjson", "csv", "cloudevents"
@@ -17,7 +19,11 @@ BY_TYPE = {
     "application/ndjson": NDJSON,
     "application/jsonl": NDJSON,
     "application/x-jsonlines": NDJSON,
+    "application/jsonlines": NDJSON,
+    "application/json-lines": NDJSON,
+    "application/x-json-stream": NDJSON,
     "text/csv": CSV,
+    "application/csv": CSV,
     "application/cloudevents+json": EVENTS,
     "application/cloudevents-batch+json": EVENTS,
 }
@@ -43,6 +49,12 @@ def _read(format_name: str, body: bytes, rules: SourceRules, content_type: str, 
         if body.lstrip()[:1] == b'"':
             return switchlines.decode(body, rules)  # a line of cdr_csv
         return [freeswitch.decode(body, uuid, rules.variables)]
+    try:
+        body = as_utf8(body, content_type)
+    except Refused as refused:
+        if format_name != MAPPED:
+            raise
+        return [Decoded(raw=body[:KEPT_BYTES], fault=Fault(refused.code, refused.message))]
     if format_name == MAPPED:
         return mapped.decode(body, content_type, rules)
     if not body.strip():

@@ -1,7 +1,8 @@
 """Lines that switches write: Asterisk's Master.csv (16 to 21 columns) and FreeSWITCH's cdr_csv, told apart by look.
 
 Sources: Asterisk cdr_csv.c (build_csv_record: uniqueid, userfield, then peeraccount, linkedid, sequence, each by
-configuration) and mod_cdr_csv's template "example" (15 columns); real lines in tests/data/cdr.
+configuration), cdr_custom.conf.sample (its Master.csv has the columns in another order), and mod_cdr_csv's template
+"example" (15 columns); real lines in tests/data/cdr.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from usage.formats.rules import SourceRules
 from usage.formats.table import MAX_CELL, whole_number
 
 START = 9  # Master.csv's column of the start; cdr_csv has it elsewhere
+CUSTOM_COLUMNS = 18  # of cdr_custom's sample, and its sequence
 UNIQUEID = re.compile(r"(?:[^\s,]*-)?(\d{9,10})\.\d+\Z", re.ASCII)
 UNANSWERED = {"NO ANSWER", "BUSY", "FAILED", "CONGESTION"}
 NEVER = "0000-00-00"
@@ -73,6 +75,8 @@ def _fields_of(row: Sequence[str], rules: SourceRules) -> tuple[dict[str, Any], 
     at = _start_column(row)
     if at is None:
         raise Unfit("not_a_cdr_line", "The line has no start, answer and end time with two durations after them.")
+    if at == START - 1 and len(row) >= CUSTOM_COLUMNS and UNIQUEID.match(row[CUSTOM_COLUMNS - 2]):
+        row, at = _in_order(row), START
     if at != START:
         return _switch_line(row, at, rules)
     if not 16 <= len(row) <= 21:
@@ -91,6 +95,18 @@ def _start_column(row: Sequence[str]) -> int | None:
 
 
 # -- Asterisk ---------------------------------------------------------------------------------------------------------
+
+
+def _in_order(row: Sequence[str]) -> list[str]:
+    """Put the columns of cdr_custom's Master.csv, as Asterisk ships it, into the order of cdr_csv's.
+
+    It begins with the caller's name, has the account after the flags, and ends with uniqueid, userfield, sequence and
+    whatever else its mapping names, which nobody here knows.
+    """
+    clid, caller, callee, context, *middle = row[: CUSTOM_COLUMNS - 3]
+    account, unique_id, user = row[CUSTOM_COLUMNS - 3 : CUSTOM_COLUMNS]
+    sequence = row[CUSTOM_COLUMNS] if len(row) > CUSTOM_COLUMNS else ""
+    return [account, caller, callee, context, clid, *middle, unique_id, user, "", "", sequence]
 
 
 def _master_line(row: Sequence[str], rules: SourceRules) -> tuple[dict[str, Any], list[str]]:

@@ -37,6 +37,7 @@ def decode(body: bytes) -> Sequence[Decoded]:
     if not rows:
         raise UnreadableBody("no_header", "The table is empty; its first line names the columns.")
     (header, head), *records = rows
+    header, records = _without_empty_ends(header, records)
     _check_header(header)
     refuse_too_many(len(records))
     try:  # all at once is quicker; if one row is wrong, find out which, and take the others
@@ -157,6 +158,17 @@ class _Lines:
         text = "".join(self._taken).rstrip("\r\n")
         self._taken.clear()
         return text
+
+
+def _without_empty_ends(
+    header: list[str], records: list[tuple[list[str], str]]
+) -> tuple[list[str], list[tuple[list[str], str]]]:
+    """Leave out the cells beyond the last name, where they are all empty: spreadsheets end lines with commas."""
+    width = max((at for at, name in enumerate(header, 1) if name), default=0)
+    if len(header) == width and all(len(row) <= width for row, _ in records):
+        return header, records
+    cut = [(row if any(row[width:]) else row[:width], line) for row, line in records]
+    return (header if any(len(row) > width for row, _ in cut) else header[:width]), cut
 
 
 def _check_header(header: list[str]) -> None:
