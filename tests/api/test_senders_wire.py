@@ -171,9 +171,9 @@ def test_a_custom_line_says_who_when_and_for_whom(key: str, source: Source) -> N
 
 WRONG = {
     "a charset nobody knows": (text(call("w")).encode(), "application/json; charset=klingon", 415, "unknown_charset"),
-    "a codec that is no charset": (
+    "a charset we do not read": (
         text(call("w")).encode(),
-        "application/json; charset=rot13",
+        "application/json; charset=koi8-r",
         415,
         "unknown_charset",
     ),
