@@ -33,7 +33,8 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
         _("Payments"),
         [
             ("invoices_receivable", "account_balance_wallet"), ("invoices_statementmail", "forward_to_inbox"), ("invoices_payment", "payments"),
-            ("invoices_bankfile", "account_balance"), ("invoices_writeoff", "money_off"), ("invoices_ledgerentry", "menu_book"),
+            ("invoices_bankfile", "account_balance"), ("invoices_writeoff", "money_off"), ("invoices_refund", "currency_exchange"),
+            ("invoices_ledgerentry", "menu_book"),
         ],
     ),
     (

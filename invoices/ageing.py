@@ -97,7 +97,7 @@ def ageing(today: date, seller_id: int | None = None, *, tenant_id: int | None =
 
 
 def balances(tenant_id: int) -> dict[str, Decimal]:
-    """Give a tenant's balance by currency: invoices less credit notes, payments and what was written off."""
+    """Give a tenant's balance by currency: invoices less credit notes, payments and what was written off, plus what was paid back."""
     opened = Receivable.objects.filter(~Q(open=0), tenant_id=tenant_id).values_list("currency").annotate(Sum("open"))
     rests = Payment.objects.filter(tenant_id=tenant_id, rest__gt=0).values_list("currency").annotate(Sum("rest"))
     found = dict(opened.order_by())
@@ -114,7 +114,9 @@ def statement(tenant: Tenant, currency: str, starts_on: date, ends_on: date) -> 
     opening = sides.filter(entry__on__lt=starts_on).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     moved = sides.filter(entry__on__gte=starts_on).order_by().values("entry").annotate(sum=Sum("amount")).exclude(sum=0)
     amounts = {row["entry"]: row["sum"] for row in moved}
-    entries = LedgerEntry.objects.filter(pk__in=amounts).select_related("document", "payment", "write_off__invoice")
+    entries = LedgerEntry.objects.filter(pk__in=amounts).select_related(
+        "document", "payment", "refund", "write_off__invoice"
+    )
     rows, balance = [], opening
     for entry in entries.order_by("on", "pk"):
         balance += amounts[entry.pk]
@@ -124,8 +126,10 @@ def statement(tenant: Tenant, currency: str, starts_on: date, ends_on: date) -> 
 
 def name_of(entry: LedgerEntry) -> str:
     """Name what caused an entry: the document's number, the bank's reference."""
-    if entry.document is not None:
+    if entry.document is not None and entry.refund is None:
         return entry.document.number or ""
     if entry.write_off is not None:
         return entry.write_off.invoice.number or ""
+    if entry.refund is not None:
+        return entry.refund.reference
     return entry.payment.reference if entry.payment is not None else ""

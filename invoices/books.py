@@ -115,6 +115,7 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         FULL JOIN (SELECT tenant_id, currency, sum(amount) AS balance FROM (
             SELECT tenant_id, currency, total AS amount FROM invoices_invoice WHERE state = 'issued'
             UNION ALL SELECT tenant_id, currency, -amount FROM invoices_payment WHERE NOT reversed
+            UNION ALL SELECT tenant_id, currency, amount FROM invoices_refund WHERE approved
             UNION ALL SELECT i.tenant_id, i.currency, -w.amount FROM invoices_writeoff AS w
             JOIN invoices_invoice AS i ON i.id = w.invoice_id WHERE w.approved
             UNION ALL SELECT e.tenant_id, e.currency, -s.amount FROM invoices_ledgerentry AS e

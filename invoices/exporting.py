@@ -106,7 +106,9 @@ def _number(text: str | None) -> Decimal | None:
 def _ledger(seller: Seller, starts_on: date, ends_on: date) -> Iterator[Sequence[Cell]]:
     sides = LedgerSide.objects.filter(
         entry__tenant__seller=seller, entry__on__gte=starts_on, entry__on__lt=ends_on
-    ).select_related("entry__tenant", "entry__document", "entry__payment", "entry__write_off__invoice", "invoice")
+    ).select_related(
+        "entry__tenant", "entry__document", "entry__payment", "entry__refund", "entry__write_off__invoice", "invoice"
+    )
     heavy = [f"{path}__{name}" for path in ("entry__document", "entry__write_off__invoice", "invoice") for name in JSON]
     for side in sides.defer(*heavy).order_by("entry_id", "pk").iterator(AT_ONCE):
         entry = side.entry

@@ -8,8 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Max, Sum
+from django.utils.translation import gettext as _
 
-from invoices.models import Invoice, LedgerEntry, LedgerSide, Payment, WriteOff
+from billing.errors import Refused
+from invoices.models import Invoice, LedgerEntry, LedgerSide, Payment, Receivable, Refund, WriteOff
+
+
+class PaidBack(Refused):
+    """The money that should be moved was paid back to the tenant."""
+
+    status = 409
+
 
 Side = tuple[str, Invoice | int | None, Decimal]
 
@@ -135,6 +144,17 @@ def post_write_off(asked: WriteOff, *, on: date, now: datetime) -> None:
     )  # fmt: skip
 
 
+def post_refund(refund: Refund, source: Payment | Receivable, amount: Decimal, *, on: date, now: datetime) -> None:
+    """Post what was paid back out of one payment on account, or of one invoice in the tenant's favour."""
+    payment = source if isinstance(source, Payment) else None
+    document = source.invoice_id if isinstance(source, Receivable) else None
+    post(
+        refund.tenant_id, refund.currency, LedgerEntry.REFUNDED,
+        [(LedgerSide.BANK, None, -amount), (LedgerSide.RECEIVABLE, document, amount)],
+        on=on, by=refund.decided_by, now=now, reason=refund.reason, refund=refund, payment=payment, document_id=document,
+    )  # fmt: skip
+
+
 def _make_room(note: Invoice, *, on: date, by: str, now: datetime) -> None:
     """Release of the invoice what would be settled beyond what the note leaves of it."""
     invoice = note.credits
@@ -149,4 +169,8 @@ def _make_room(note: Invoice, *, on: date, by: str, now: datetime) -> None:
         release(invoice, surplus, on=on, by=by, now=now, reason=f"{note.number}")
     else:
         surplus = min(left, Decimal(0)) - receivable.settled
+        if surplus > sum(set_off_of(invoice).values()):
+            raise PaidBack(
+                "paid_back", _("What this invoice had in the tenant's favour was paid back in part; credit less of it.")
+            )
         take_back_set_off(invoice, surplus, on=on, by=by, now=now, reason=f"{note.number}")

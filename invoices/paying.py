@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from billing.errors import Refused
 from billing.money import decimals_of
 from invoices.issuing import announce_document
-from invoices.ledger import Side, post, post_payment, release_from
+from invoices.ledger import Side, post, post_payment, release_from, set_off_of
 from invoices.models import Invoice, LedgerEntry, LedgerSide, Payment, Receivable
 from tenants.models import Tenant, WebhookEndpoint
 
@@ -96,6 +96,18 @@ def set_off(in_favour: Invoice, amounts: Mapping[int, Decimal], *, by: str, now:
         _settle(in_favour.tenant_id, in_favour.currency, left, amounts, in_favour, by=by, now=now, document=in_favour)
 
 
+def undo_set_off(in_favour: Invoice, invoice: Invoice, *, reason: str, by: str, now: datetime) -> None:
+    """Put back what an invoice in the tenant's favour settled of another. Raises CannotPay without a reason or set-off."""
+    _need(reason)
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update().get(pk=in_favour.tenant_id)
+        moved = set_off_of(in_favour).get(invoice.pk, Decimal(0))
+        if not moved:
+            raise CannotPay("not_allocated", _("Nothing was set off against that invoice."))
+        on = now.astimezone(ZoneInfo(tenant.zone)).date()
+        release_from(invoice, moved, document=in_favour.pk, on=on, by=by, now=now, reason=reason)
+
+
 def take_back(payment_id: int, invoice: Invoice, *, reason: str, by: str, now: datetime) -> Payment:
     """Put what a payment settled of an invoice back on account. Raises CannotPay without a reason or allocation."""
     _need(reason)
@@ -119,6 +131,8 @@ def reverse_payment(payment_id: int, *, reason: str, by: str, now: datetime) -> 
         payment = _locked(payment_id)
         if payment.reversed:
             raise CannotPay("reversed", _("This payment is reversed already."))
+        if payment.entries.filter(kind=LedgerEntry.REFUNDED).exists():
+            raise CannotPay("paid_back", _("Some of this payment was paid back to the tenant; it cannot be reversed."))
         on = _today(payment, now)
         for invoice in Invoice.objects.filter(pk__in=allocated(payment)):
             part = allocated(payment)[invoice.pk]

@@ -135,6 +135,7 @@ _LABELS: dict[str, tuple[str, str]] = {
     "moved_reversed": ("回款冲销", "Payment reversed"),
     "moved_allocated": ("核销", "Allocated"),
     "moved_written_off": ("坏账核销", "Written off"),
+    "moved_refunded": ("退款", "Paid back"),
     "moved_released": ("取消核销", "Released"),
     "ageing_on": ("账龄（截至制表日期）", "By age, on the day drawn up"),
     "age_not_due": ("未到期", "Not due"),

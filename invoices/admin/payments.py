@@ -187,7 +187,7 @@ class LedgerEntryAdmin(ViewOnlyAdmin):
 
     list_display = ("on", "tenant", "kind", "cause", "moved", "by", "at")
     list_filter = ("kind", "currency", "on")
-    list_select_related = ("tenant", "document__contract", "payment", "write_off__invoice")
+    list_select_related = ("tenant", "document__contract", "payment", "refund__tenant", "write_off__invoice")
     search_fields = ("tenant__code", "document__number", "payment__reference")
     inlines = (SidesInline,)
 
@@ -198,7 +198,7 @@ class LedgerEntryAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("because of"))
     def cause(self, entry: LedgerEntry) -> str:
         """Name the document, the payment or the write-off."""
-        return str(entry.document or entry.payment or entry.write_off or "")
+        return str(entry.refund or entry.document or entry.payment or entry.write_off or "")
 
     @admin.display(description=gettext_lazy("sides"))
     def moved(self, entry: LedgerEntry) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -25,9 +26,11 @@ from billing.periods import add_months
 from invoices.admin.asking import day_asked
 from invoices.admin.invoices import reader_language
 from invoices.admin.payments import figure
+from invoices.admin.set_offs import set_off_page
 from invoices.ageing import Aged, Statement, ageing, balances, statement
 from invoices.exporting import TABLES, begin_export
 from invoices.models import LedgerEntry, Receivable, StatementMail, TableExport
+from invoices.refunding import credit_of
 from invoices.rendering import render_statement
 from invoices.stating import account_of, owe_statement
 from invoices.tasks import deliver_due
@@ -47,8 +50,11 @@ class ReceivableAdmin(ViewOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the statement."""
-        view = self.admin_site.admin_view(self.statement_view)
-        own = [path("statement/<int:pk>/", view, name="invoices_receivable_statement")]
+        view = self.admin_site.admin_view
+        own = [
+            path("statement/<int:pk>/", view(self.statement_view), name="invoices_receivable_statement"),
+            path("set-off/<int:pk>/", view(partial(set_off_page, self)), name="invoices_receivable_set_off"),
+        ]
         return own + cast("list[URLPattern]", super().get_urls())
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
@@ -120,6 +126,7 @@ class ReceivableAdmin(ViewOnlyAdmin):
             "opening": figure(drawn.opening),
             "closing": figure(drawn.closing),
             "rows": [(row, KINDS[row.kind], figure(row.amount), figure(row.balance)) for row in drawn.rows],
+            "credit": credit_of(tenant.pk, drawn.currency),
             "currencies": sorted({*held, tenant.currency}),
             "open": [
                 (each, figure(each.open), Receivable.STATES[each.state(today)])

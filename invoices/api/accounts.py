@@ -11,10 +11,11 @@ from invoices.ageing import balances
 from invoices.api import shapes
 from invoices.api.documents import PAGE, WrongPlace
 from invoices.models import Payment
+from invoices.refunding import credit_of
 from tenants.api import TenantView
 from tenants.models import ApiKey
 
-BALANCE = {"items": [{"currency": "CNY", "balance": "560.000"}]}
+BALANCE = {"items": [{"currency": "CNY", "balance": "560.000", "credit": "0.000"}]}
 
 
 class PaymentsView(TenantView):
@@ -52,5 +53,9 @@ class BalanceView(TenantView):
     def get(self, request: Request) -> Response:
         """Show what is owed, by currency."""
         found = sorted(balances(self.holder.tenant_id).items())
-        items = [{"currency": currency, "balance": balance} for currency, balance in found]
+        tenant_id = self.holder.tenant_id
+        items = [
+            {"currency": currency, "balance": balance, "credit": credit_of(tenant_id, currency)}
+            for currency, balance in found
+        ]
         return Response(shapes.BalanceShape({"items": items}).data)

@@ -177,6 +177,9 @@ class CurrencyBalanceShape(Shape):
 
     currency = serializers.CharField()
     balance = money()
+    credit = serializers.DecimalField(
+        18, 3, help_text="What stands in the tenant's favour: paid and not allocated, and invoices below zero."
+    )
 
 
 class BalanceShape(Shape):

@@ -16,6 +16,7 @@ from invoices.models.documents import (
 )
 from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
 from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, TableExport, WriteOff
+from invoices.models.refunding import Refund
 from invoices.models.stating import StatementMail
 from invoices.models.taxing import TaxInvoice
 
@@ -41,6 +42,7 @@ __all__ = [
     "NumberSeries",
     "Payment",
     "Receivable",
+    "Refund",
     "Reopening",
     "RunStep",
     "Settlement",

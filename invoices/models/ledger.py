@@ -14,17 +14,18 @@ from tenants.models import Tenant
 class LedgerEntry(models.Model):
     """One entry of the journal (凭证); its sides add up to zero. Entries are only ever added, the database sees to it.
 
-    ``document``, ``payment`` or ``write_off`` is what caused it. For example an invoice of 106.00: receivable +106.00,
+    ``document``, ``payment``, ``write_off`` or ``refund`` is what caused it. For example an invoice of 106.00: receivable +106.00,
     revenue −100.00, tax −6.00; its payment: bank +106.00, receivable (on account) −106.00; allocating that payment:
     receivable (on account) +106.00, receivable of the invoice −106.00.
     """
 
     ISSUED, CREDITED, RECEIVED, REVERSED = "issued", "credited", "received", "reversed"
     ALLOCATED, WRITTEN_OFF, RELEASED = "allocated", "written_off", "released"
+    REFUNDED = "refunded"
     KINDS = [
         (ISSUED, _("invoice issued")), (CREDITED, _("credit note issued")), (RECEIVED, _("payment received")),
         (REVERSED, _("payment reversed")), (ALLOCATED, _("allocated")), (WRITTEN_OFF, _("written off")),
-        (RELEASED, _("allocation taken back")),
+        (RELEASED, _("allocation taken back")), (REFUNDED, _("paid back")),
     ]  # fmt: skip
     SETTLING = (ALLOCATED, WRITTEN_OFF, RELEASED)
 
@@ -37,6 +38,9 @@ class LedgerEntry(models.Model):
     )
     write_off = models.ForeignKey(
         "invoices.WriteOff", models.PROTECT, null=True, related_name="entries", verbose_name=_("write-off")
+    )
+    refund = models.ForeignKey(
+        "invoices.Refund", models.PROTECT, null=True, related_name="entries", verbose_name=_("refund")
     )
     on = models.DateField(_("on"), help_text=_("The day it counts for."))
     at = models.DateTimeField(_("when"))
@@ -52,6 +56,7 @@ class LedgerEntry(models.Model):
                 condition=models.Q(kind__in=["issued", "credited"], document__isnull=False)
                 | models.Q(kind__in=["received", "reversed"], payment__isnull=False)
                 | models.Q(kind="written_off", write_off__isnull=False)
+                | models.Q(kind="refunded", refund__isnull=False)
                 | models.Q(kind__in=["allocated", "released"]),
                 name="entry_has_a_cause",
             ),
@@ -65,6 +70,12 @@ class LedgerEntry(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["write_off"], condition=models.Q(kind="written_off"), name="write_off_posted_once"
+            ),
+            models.UniqueConstraint(
+                fields=["refund", "payment", "document"],
+                condition=models.Q(kind="refunded"),
+                nulls_distinct=False,
+                name="refund_posted_once",
             ),
         ]
         indexes = [models.Index(fields=["tenant", "on", "id"], name="ledger_of_a_tenant")]

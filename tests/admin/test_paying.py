@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from invoices.models import BankFile, Payment, Receivable, WriteOff
+from invoices.models import BankFile, Payment, Receivable, Refund, WriteOff
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +55,36 @@ def test_a_payment_is_recorded_and_the_oldest_invoice_is_proposed(staff: Any, bi
         assert staff.get(f"/admin/invoices/{path}").status_code == 200, path
     assert staff.get(f"/admin/invoices/payment/{payment.pk}/change/").status_code == 200
     assert staff.get(f"/admin/invoices/ledgerentry/{payment.entries.first().pk}/change/").status_code == 200
+
+
+def test_money_is_set_off_and_paid_back_by_two(staff: Any, bill: Any) -> None:
+    owed, favour = bill("70", 3), bill("-100")
+    page = staff.get(f"/admin/invoices/invoice/{favour.pk}/change/").content.decode()
+    address = f"/admin/invoices/receivable/set-off/{favour.pk}/"
+    assert address in page
+    assert 'value="70.00"' in staff.get(address).content.decode()
+    text = staff.post(address, {"do": "set-off", f"amount-{owed.pk}": "80"}).content.decode()
+    assert say(staff, "is open of this invoice", "未付金额") in text
+    staff.post(address, {"do": "set-off", f"amount-{owed.pk}": "70"})
+    assert Receivable.objects.get(invoice=favour).open == -30
+    staff.post(address, {"do": str(owed.pk), "reason": "Wrong one"})
+    assert Receivable.objects.get(invoice=owed).open == 70
+
+    ask = f"/admin/invoices/refund/tenant/{favour.tenant_id}/"
+    assert ask in staff.get(f"/admin/invoices/receivable/statement/{favour.tenant_id}/").content.decode()
+    text = staff.post(ask, {"amount": "101", "reason": "x"}).content.decode()
+    assert say(staff, "stands in the tenant", "该租户可退余额") in text
+    staff.post(ask, {"amount": "100", "reason": "Contract ended"})
+    asked = Refund.objects.get()
+    address = f"/admin/invoices/refund/{asked.pk}/change/"
+    assert say(staff, "another person decides", "由另一人") in staff.get(address).content.decode()
+    Refund.objects.update(requested_by="another")
+    staff.post(address, {"decision": "approve", "reference": ""})
+    assert Refund.objects.get().approved is None
+    staff.post(address, {"decision": "approve", "reference": "T-9"})
+    assert Receivable.objects.get(invoice=favour).open == 0
+    for path in (address, "/admin/invoices/refund/", "/admin/invoices/ledgerentry/"):
+        assert "100" in staff.get(path).content.decode(), path
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from invoices.bank.taking import import_file
 from invoices.models import BankFile, Payment
-from invoices.paying import record_payment
+from invoices.paying import record_payment, set_off
+from invoices.refunding import request_refund
 from invoices.writing_off import request_write_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,12 +28,16 @@ def test_the_money_pages_fit(
     bill("1234.56", -40), bill("70", 3)
     asked = request_write_off(bill("12"), None, reason="Insolvent", by="chen", now=now)
     payment = record_payment(asked.invoice.tenant_id, Decimal(1300), currency="CNY", by="li", now=now, allocate_to={})
+    favour = bill("-300")
+    set_off(favour, {asked.invoice_id: Decimal(5)}, by="li", now=now)
+    refund = request_refund(favour.tenant_id, Decimal(95), currency="CNY", reason="Contract ended", by="chen", now=now)
     file = import_file(seller, "november.csv", CSV.encode(), currency="CNY", by="li", now=now)
     admin_page.set_viewport_size({"width": width, "height": 900})
     admin_page.set_extra_http_headers({"Accept-Language": language})
     for place in (
         "payment/", "payment/add/", f"payment/{payment.pk}/change/", "bankfile/add/", f"bankfile/{file.pk}/change/",
-        f"writeoff/{asked.pk}/change/", f"invoice/{asked.invoice_id}/change/", "ledgerentry/", *PLACES,
+        f"writeoff/{asked.pk}/change/", f"invoice/{asked.invoice_id}/change/", "ledgerentry/", f"receivable/set-off/{favour.pk}/",
+        "refund/", f"refund/tenant/{favour.tenant_id}/", f"refund/{refund.pk}/change/", *PLACES,
     ):  # fmt: skip
         admin_page.goto(f"{live_server.url}/admin/invoices/{place.format(tenant=asked.invoice.tenant_id)}")
         if folder := os.environ.get("HUADAN_TEST_PICTURES"):

@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 
 from billing.errors import Refused
 from billing.periods import period_containing
+from invoices.ageing import statement
 from invoices.books import broken
 from invoices.crediting import decide, request_credit
 from invoices.drafting import draft_month
-from invoices.ledger import post
+from invoices.ledger import PaidBack, post
 from invoices.links import page_link
 from invoices.models import CreditNote, Invoice, LedgerEntry, LedgerSide, Payment, Receivable, WriteOff
-from invoices.paying import CannotPay, allocate, record_payment, reverse_payment, set_off, take_back
+from invoices.paying import CannotPay, allocate, record_payment, reverse_payment, set_off, take_back, undo_set_off
+from invoices.refunding import CannotRefund, credit_of, decide_refund, request_refund
 from invoices.writing_off import CannotWriteOff, decide_write_off, request_write_off
 from tenants.models import Tenant
 from tests.conftest import NOW, call_of, issue_bare, issue_by_two
@@ -228,6 +230,106 @@ def test_crediting_what_was_paid_by_a_set_off_gives_the_favour_back(bill: Any) -
     assert well()
 
 
+def test_what_stands_in_the_tenants_favour_is_paid_back_by_two(bill: Any) -> None:
+    favour = bill("-30")
+    payment = pay(favour, "20", reference="in")
+    asked = request_refund(favour.tenant_id, Decimal(45), currency="CNY", reason="Contract ended", by="li", now=NOW)
+    for by, reference, code in (("li", "r-1", "four_eyes"), ("chen", " ", "reference_needed")):
+        with pytest.raises(CannotRefund) as refusal:
+            decide_refund(asked.pk, approve=True, reference=reference, by=by, now=NOW)
+        assert refusal.value.code == code
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE invoices_refund SET approved = true, decided_by = 'li', decided_at = now(), reference = 'x'"
+        )
+    decide_refund(asked.pk, approve=True, reference="r-1", by="chen", now=NOW)
+    payment.refresh_from_db()
+    assert (payment.rest, Receivable.objects.get(invoice=favour).open) == (0, -5)
+    assert (balance(favour.tenant_id), credit_of(favour.tenant_id, "CNY")) == (-5, 5)
+    drawn = statement(favour.tenant, "CNY", TODAY, date(2027, 1, 1))
+    assert [(row.kind, row.name, row.amount) for row in drawn.rows][-2:] == [
+        ("refunded", "r-1", 20),
+        ("refunded", "r-1", 25),
+    ]
+    assert well()
+    with pytest.raises(CannotPay, match="paid back"):
+        reverse_payment(payment.pk, reason="x", by="li", now=NOW)
+    with pytest.raises(PaidBack, match="credit less"):
+        credit(favour, Decimal(6))
+    credit(favour, Decimal(5))
+    assert credit_of(favour.tenant_id, "CNY") == 0
+    assert well()
+    tamper = "UPDATE invoices_refund SET amount = 1"
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(tamper)
+
+
+@pytest.mark.parametrize(
+    ("amount", "reason", "code"),
+    [
+        ("0", "x", "more_than_credit"),
+        ("21", "x", "more_than_credit"),
+        ("0.001", "x", "more_than_credit"),
+        ("NaN", "x", "more_than_credit"),
+        ("5", " ", "reason_needed"),
+    ],
+)
+def test_a_refund_is_refused_beyond_the_credit_or_without_a_reason(
+    bill: Any, amount: str, reason: str, code: str
+) -> None:
+    owed = bill("1")
+    pay(owed, "20", allocate_to={})
+    with pytest.raises(CannotRefund) as refusal:
+        request_refund(owed.tenant_id, Decimal(amount), currency="CNY", reason=reason, by="li", now=NOW)
+    assert refusal.value.code == code
+
+
+def test_a_refund_waits_for_one_decision_and_what_is_spent_meanwhile_is_not_paid_back(bill: Any) -> None:
+    owed = bill("15")
+    payment = pay(owed, "20", allocate_to={})
+    asked = request_refund(owed.tenant_id, Decimal(20), currency="CNY", reason="x", by="li", now=NOW)
+    with pytest.raises(CannotRefund, match="waits"):
+        request_refund(owed.tenant_id, Decimal(1), currency="CNY", reason="x", by="li", now=NOW)
+    allocate(payment.pk, {owed.pk: Decimal(15)}, by="li", now=NOW)
+    with pytest.raises(CannotRefund, match="Less stands"):
+        decide_refund(asked.pk, approve=True, reference="r-1", by="chen", now=NOW)
+    decide_refund(asked.pk, approve=False, by="chen", now=NOW)
+    with pytest.raises(CannotRefund, match="decided"):
+        decide_refund(asked.pk, approve=True, reference="r-1", by="chen", now=NOW)
+    assert well()
+
+
+def test_eight_approvals_at_once_pay_back_once(bill: Any) -> None:
+    pay(bill("1"), "20", allocate_to={})
+    tenant_id = Tenant.objects.get().pk
+    asked = request_refund(tenant_id, Decimal(20), currency="CNY", reason="x", by="li", now=NOW)
+
+    def work(number: int) -> str:
+        try:
+            decide_refund(asked.pk, approve=True, reference=f"r-{number}", by="chen", now=NOW)
+        except CannotRefund as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+        return "paid"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(work, range(8))) == ["decided"] * 7 + ["paid"]
+    assert well()
+
+
+def test_a_set_off_is_taken_back_with_a_reason(bill: Any) -> None:
+    owed, favour = bill("70"), bill("-30")
+    set_off(favour, {owed.pk: Decimal(30)}, by="li", now=NOW)
+    with pytest.raises(CannotPay, match="Say why"):
+        undo_set_off(favour, owed, reason=" ", by="li", now=NOW)
+    undo_set_off(favour, owed, reason="Wrong invoice", by="li", now=NOW)
+    assert (Receivable.objects.get(invoice=owed).open, Receivable.objects.get(invoice=favour).open) == (70, -30)
+    with pytest.raises(CannotPay, match="Nothing was set off"):
+        undo_set_off(favour, owed, reason="again", by="li", now=NOW)
+    assert well()
+
+
 def test_eight_payments_at_once_never_overallocate(bill: Any) -> None:
     invoice = bill("100")
 
@@ -316,7 +418,9 @@ def test_what_was_issued_before_the_ledger_is_posted_by_the_migration(contract: 
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["pay", "bill", "allocate", "take back", "reverse", "write off", "set off", "credit"]),
+        st.sampled_from(
+            ["pay", "bill", "allocate", "take back", "reverse", "write off", "set off", "credit", "pay back"]
+        ),
         st.integers(0, 9),
         st.decimals("0.01", "150", places=2),
     ),
@@ -364,6 +468,9 @@ def _do(action: str, number: int, amount: Decimal, bill: Any, tenant: Tenant) ->
         decide_write_off(asked.pk, approve=True, by="chen", now=NOW)
     if action == "set off" and invoice.total < 0:
         set_off(invoice, {invoices[0].pk: amount}, by="li", now=NOW)
+    if action == "pay back":
+        asked = request_refund(tenant.pk, amount, currency="CNY", reason="x", by="li", now=NOW)
+        decide_refund(asked.pk, approve=True, reference=f"r-{asked.pk}", by="chen", now=NOW)
     if action == "credit":
         _credit_some(invoice, amount)
     if payments:
