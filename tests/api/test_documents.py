@@ -81,7 +81,8 @@ def test_pdf_and_evidence_are_the_stored_ones(ask: Any, invoice: Invoice) -> Non
 
 
 def test_credit_notes_payments_and_balance_are_told(ask: Any, invoice: Invoice) -> None:
-    assert ask("balance").json()["items"] == [{"currency": "CNY", "balance": str(invoice.total)}]
+    owed = {"currency": "CNY", "balance": str(invoice.total), "credit": "0.000"}
+    assert ask("balance").json()["items"] == [owed]
     record_payment(invoice.tenant_id, Decimal(5), currency="CNY", by="li", now=NOW, reference="r-1")
     asked = request_credit(invoice, None, reason="Wrong", by="li", now=NOW)
     note = decide(asked.pk, approve=True, by="chen", now=NOW).credit_note
@@ -92,7 +93,7 @@ def test_credit_notes_payments_and_balance_are_told(ask: Any, invoice: Invoice) 
     assert ask(f"invoices/{note.number}/evidence", expect=409).json()["code"] == "credit_note"
     [payment] = ask("payments").json()["items"]
     assert (payment["amount"], payment["on_account"], payment["reference"]) == ("5.000", "5.000", "r-1")
-    assert ask("balance").json()["items"] == [{"currency": "CNY", "balance": "-5.000"}]
+    assert ask("balance").json()["items"] == [{"currency": "CNY", "balance": "-5.000", "credit": "5.000"}]
     for place in ("invoices", "credit-notes", "payments"):
         assert ask(f"{place}?before=1").json()["items"] == []
         assert ask(f"{place}?before=x", expect=400).json()["pointer"] == "?before"
