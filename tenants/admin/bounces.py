@@ -42,7 +42,7 @@ def warn_of_bounces(request: HttpRequest, tenant: Tenant) -> None:
     open_ones = tenant.bounces.filter(seen_at=None, recipient__in=recipients).exclude(kind=Bounce.SOFT)
     for recipient in open_ones.order_by("recipient").values_list("recipient", flat=True).distinct():
         said = _(
-            "Mails to {recipient} come back or are not wanted; correct the address below. <a href='{link}'>Why</a>"
+            "Mails to {recipient} come back or are not wanted; correct the address below. <a class='underline' href='{link}'>Why</a>"
         )
         link = reverse("admin:tenants_bounce_changelist") + f"?q={tenant.code}"
         messages.warning(request, format_html(str(said), recipient=recipient, link=link))

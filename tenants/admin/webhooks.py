@@ -121,6 +121,7 @@ class TryInline(TabularInline):  # type: ignore[misc]
     extra = 0
     fields = readonly_fields = ("at", "status", "took_ms", "answer")
     can_delete = False
+    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds one by hand."""
