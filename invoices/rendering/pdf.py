@@ -57,7 +57,7 @@ def render_statement(account: Account, language: Language | None = None) -> byte
     """Print a statement of account as PDF/A-3b, in its own language if none is given; the same gives the same bytes."""
     face = statement_face(account, language)
     created = datetime.fromisoformat(account["drawn_on"]).replace(tzinfo=UTC)
-    shown = printable_all(vars(face)) | {"labels": face.labels, "created": _day(created)}
+    shown = printable_all(vars(face) | {"labels": ()}) | {"labels": face.labels, "created": _day(created)}
     return _printed("statement.typ", shown, created)
 
 
@@ -98,7 +98,9 @@ def _refuse_inherited_threads() -> None:
 def _layout(face: Face, created: datetime) -> dict[str, Any]:
     """Give what the template reads: the face with printable text, and the measures that depend on the figures."""
     columns, size = _columns(face)
-    shown: dict[str, Any] = printable_all(vars(face) | {"seller": _party(face.seller), "buyer": _party(face.buyer)})
+    made_below = {"groups": (), "labels": ()}  # lines are walked once, there; labels can all be printed
+    parties = {"seller": _party(face.seller), "buyer": _party(face.buyer)}
+    shown: dict[str, Any] = printable_all(vars(face) | parties | made_below)
     return shown | {
         "groups": [_group(vars(group), columns[0], size) for group in face.groups],
         "labels": face.labels,
