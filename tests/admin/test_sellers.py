@@ -12,7 +12,7 @@ from tenants.models import Seller
 pytestmark = pytest.mark.django_db
 FIELDS = {
     "code": "yt", "name_zh": "云通", "name_en": "Yuntong", "email": "billing@yt.example", "payment_days": 15,
-    "notice_days": 30, "grace_days": 2, "number_pattern": "YT-{year}-{number:06d}", "reminder_days": "3,14",
+    "notice_days": 30, "grace_days": 2, "number_pattern": "YT-{year}-{number:06d}", "reminder_days": "3,14", "country": "CN",
 }  # fmt: skip
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 20
 
