@@ -18,6 +18,7 @@ from invoices.crediting import decide, request_credit
 from invoices.drafting import draft_month
 from invoices.models import Receivable
 from invoices.paying import record_payment, reverse_payment
+from tenants import tasks
 from tenants.models import Seller, Tenant, WebhookEndpoint, WebhookMessage, WebhookNotice, WebhookTry
 from tenants.webhooks import sending
 from tenants.webhooks.announcing import CannotSendAgain, announce, announce_test, send_again
@@ -355,3 +356,16 @@ def test_announcing_waits_for_nobody_who_sends(message: WebhookMessage, tenant: 
         send_next(message.endpoint_id, NOW)
         pool.submit(announce_beside).result(10)
     assert WebhookMessage.objects.filter(event="beside").exists()
+
+
+def test_a_tick_serves_every_endpoint_that_is_owed_something(
+    message: WebhookMessage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = announce_test(listen(message.endpoint.seller, receiver.url), NOW)
+    announce_test(message.endpoint, NOW)
+    monkeypatch.setattr(tasks.serve_endpoint, "apply_async", lambda told, **_options: tasks.serve_endpoint(*told))
+    tasks.deliver_webhooks()
+    tasks.forget_webhook_messages()
+    assert len(receiver.came) == 3
+    assert str(other) in {headers["webhook-id"] for headers, _body in receiver.came}
+    assert not WebhookMessage.objects.exclude(state=WebhookMessage.DELIVERED).exists()
