@@ -16,14 +16,17 @@ SELECT tenant, tenant, 'call-' || n, 'a', '2026-10-01', 'outbound', '138****1234
        t, CASE WHEN n % 5 > 0 THEN t + interval '8 s' END, t + interval '90 s', CASE WHEN n % 5 > 0 THEN (n % 180) * 997 ELSE 0 END,
        NULL, 0, NULL, 'NORMAL_CLEARING', '310000', 'robot-' || n % 20, 'line-1', 'zh', '{{}}', '{{}}', '{{}}', '{{}}',
        sha256((tenant || ' ' || n)::bytea), gen_random_uuid(), 1, now()
-FROM generate_series(0, {each} / {batch} - 1) AS delivery, generate_series({first}, {last}) AS tenant,
-LATERAL (SELECT delivery * {batch} + within AS n FROM generate_series(1, {batch}) AS within) AS numbered,
-LATERAL (SELECT timestamptz '2026-09-30 16:00+00' + (n::float8 / {each}) * interval '30.99 days' AS t) AS at
+FROM generate_series(0, ({each} - {after}) / {batch} - 1) AS delivery, generate_series({first}, {last}) AS tenant,
+LATERAL (SELECT {after} + delivery * {batch} + within AS n FROM generate_series(1, {batch}) AS within) AS numbered,
+LATERAL (SELECT timestamptz '2026-09-30 16:00+00' + ((n - {after})::float8 / ({each} - {after})) * interval '30.99 days' AS t) AS at
 """
 
 
-def fill_calls(first: int, last: int, each: int) -> None:
-    """Give every tenant id from ``first`` to ``last`` ``each`` calls (a multiple of 50) in October 2026."""
+def fill_calls(first: int, last: int, each: int, *, after: int = 0) -> None:
+    """Give every tenant id from ``first`` to ``last`` ``each`` calls (a multiple of 50) in October 2026.
+
+    ``after`` so many are there already. To fill takes longer than to count, so what is there is kept and added to.
+    """
     from django.db import connection
 
     from usage.partitions import ensure_partitions
@@ -31,7 +34,7 @@ def fill_calls(first: int, last: int, each: int) -> None:
     ensure_partitions([MONTH])
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
-        cursor.execute(FILL.format(first=first, last=last, each=each, batch=DELIVERED_AT_ONCE))
+        cursor.execute(FILL.format(first=first, last=last, each=each, after=after, batch=DELIVERED_AT_ONCE))
         cursor.execute("VACUUM ANALYZE usage_call")
 
 
