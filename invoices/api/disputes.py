@@ -15,7 +15,7 @@ from invoices.api.documents import DocumentView
 from invoices.disputing import ask
 from invoices.models import Dispute
 from invoices.tasks import tell_of_disputes
-from tenants.api import BoundedJSON, read
+from tenants.api import BoundedJSON, example, read
 
 EXAMPLE = {
     "id": 7, "line": "talk.tier-1", "question": "Our switch counts 20 calls less.", "name": "Wang Fang", "state": "open",
@@ -45,7 +45,10 @@ class QuestionsView(DocumentView):
             "that is there; ten questions a day about one invoice."
         ),
         request={"application/json": shapes.QuestionAsked},
-        examples=[OpenApiExample("Example", EXAMPLE, response_only=True, status_codes=["201"])],
+        examples=[
+            *example({"question": EXAMPLE["question"], "line": EXAMPLE["line"], "name": EXAMPLE["name"]}),
+            OpenApiExample("Answer", EXAMPLE, response_only=True, status_codes=["201"]),
+        ],
         responses={201: shapes.QuestionShape, **problems(400, 404, 415, 422)},
     )  # fmt: skip
     def post(self, request: Request, document: str) -> Response:
