@@ -43,14 +43,14 @@ def due(seller: Seller, month: date, now: datetime, *, grace_days: int = 0, unpl
     """List the contracts in force in the periods that begin in a calendar month, if those have ended and are billed here.
 
     A contract that ended before is listed, too, while something that came late is not settled by any of its drafts.
-    So is one of a suspended tenant: what was used before, or still owed each month, is invoiced.
+    So is one of a suspended tenant, and of a closed one up to the contract's end: what was used is invoiced.
 
     With ``grace_days``, only periods that ended at least so many days ago; ``unplanned``, only those without a step in
     any run, also a cancelled one.
     """
     contracts = (
         Contract.objects.filter(tenant__seller=seller)
-        .exclude(tenant__status=Tenant.CLOSED)
+        .exclude(tenant__status=Tenant.CLOSED, ends_on=None)
         .select_related("tenant")
         .annotate(first_on=Min("versions__starts_on", filter=Q(versions__signed_at__isnull=False)))
     )

@@ -292,6 +292,8 @@ _LABELS: dict[str, tuple[str, str]] = {
         "比{period}（{was}）少 {difference}，减少 {percent}。",
         "{difference} less than {period} ({was}), down {percent}.",
     ),
+    "more_than_nothing": ("比{period}（{was}）多 {difference}。", "{difference} more than {period} ({was})."),
+    "less_than_nothing": ("比{period}（{was}）少 {difference}。", "{difference} less than {period} ({was})."),
     "unchanged": ("与{period}（{was}）相同。", "The same as {period} ({was})."),
     "reason_more": ("{name}：多 {difference}", "{name}: {difference} more"),
     "reason_less": ("{name}：少 {difference}", "{name}: {difference} less"),

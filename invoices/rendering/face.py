@@ -268,9 +268,11 @@ def _change(lang: Language, bill: Bill, document: Document) -> Change | None:
         "period": name,
         "was": wording.money(lang, before["total"], bill.currency),
         "difference": wording.money(lang, str(abs(difference)), bill.currency),
-        "percent": f"{abs(difference) / was * 100:.1f}%" if was > 0 else "—",
+        "percent": f"{abs(difference) / was * 100:.1f}%" if was > 0 else "",
     }
     key = "unchanged" if not difference else "more_than" if difference > 0 else "less_than"
+    if difference and was <= 0:
+        key += "_nothing"  # of which no share can be named
     return Change(wording.label(lang, key, **values), _reasons(lang, bill, before["by_clause"]) if difference else [])
 
 

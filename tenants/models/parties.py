@@ -229,6 +229,12 @@ class Tenant(Party):
             models.CheckConstraint(condition=models.Q(billing_day__range=(1, 31)), name="tenant_billing_day"),
         ]
 
+    def clean(self) -> None:
+        """Refuse to close a tenant whose contracts run on: what was used until their end is still invoiced."""
+        running = self.pk and self.contracts.filter(ends_on=None, versions__signed_at__isnull=False)
+        if self.status == self.CLOSED and running and running.exists():
+            raise ValidationError({"status": _("End its contracts first; what was used until then is invoiced.")})
+
 
 class Contact(models.Model):
     """A person at the tenant who receives invoices by mail."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from celery import Task, current_app
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
@@ -17,7 +18,7 @@ from invoices import closing, stepping
 from invoices.models import CloseRun, Delivery, Finding, Invoice, Reopening, RunStep
 from invoices.reopening import CannotReopen, decide, request_reopening
 from invoices.tasks import continue_closes, deliver_due, keep_closes_going, work_on_some
-from tenants.contracts import sign
+from tenants.contracts import end, sign
 from tenants.models import Contract, ContractVersion, Seller, Tenant
 from tests.conftest import NOW, TALK, call_of, issue_by_two
 from usage.declarations import declare
@@ -90,13 +91,21 @@ def test_a_contract_that_cannot_be_rated_is_parked_and_the_others_go_on(
     assert set(run.steps.values_list("state", flat=True)) == {"ready"}
 
 
-def test_a_suspended_tenant_is_invoiced_and_a_closed_one_is_not(seller: Any, contract: Any) -> None:
+def test_what_a_suspended_or_closed_tenant_used_is_invoiced(seller: Any, contract: Any) -> None:
     tenant = contract.tenant
-    found = {}
-    for tenant.status in (Tenant.ACTIVE, Tenant.SUSPENDED, Tenant.CLOSED):
+
+    def due(status: str) -> list[Any]:
+        tenant.status = status
         tenant.save()
-        found[tenant.status] = [each.contract for each in closing.due(seller, FIRST, NOW)]
-    assert found == {"active": [contract], "suspended": [contract], "closed": []}
+        return [each.contract for each in closing.due(seller, FIRST, NOW)]
+
+    assert due(Tenant.ACTIVE) == due(Tenant.SUSPENDED) == [contract]
+    tenant.status = Tenant.CLOSED
+    with pytest.raises(ValidationError, match="End its contracts first"):
+        tenant.full_clean()
+    end(contract, date(2026, 10, 21), by="li", reason="moved away", now=NOW)
+    tenant.full_clean()
+    assert due(Tenant.CLOSED) == [contract], "until its contract's end"
 
 
 def test_contracts_that_have_ended_cost_no_question_each(seller: Any, django_assert_num_queries: Any) -> None:
