@@ -115,7 +115,10 @@ def stored_pdf(invoice: Invoice, now: datetime, language: str | None = None) -> 
         return kept
     if invoice.state != Invoice.ISSUED:
         raise CannotIssue("no_draft_files", _("A draft has no PDF to keep; look at its preview."))
-    content = render_pdf(cast("Document", invoice.document), language, factur_x=invoice.tenant.factur_x)  # type: ignore[arg-type]
+    content = render_pdf(
+        cast("Document", invoice.document), language,  # type: ignore[arg-type]
+        logo=bytes(invoice.seller.logo), factur_x=invoice.tenant.factur_x,
+    )  # fmt: skip
     digest = hashlib.sha256(content).hexdigest()
     StoredFile.objects.bulk_create(
         [StoredFile(invoice=invoice, language=language, content=content, sha256=digest, created_at=now)],

@@ -123,7 +123,7 @@ def _message(mail_id: int, now: datetime) -> EmailMultiAlternatives:
     message.attach_alternative(mail.html, "text/html")
     last_on = owed.ends_on - timedelta(days=1)
     name = f"statement-{tenant.code}-{owed.starts_on}-{last_on}.pdf"
-    message.attach(name, render_statement(account), "application/pdf")
+    message.attach(name, render_statement(account, logo=bytes(tenant.seller.logo)), "application/pdf")
     return message
 
 

@@ -172,7 +172,7 @@ class InvoiceAdmin(ApprovalPages):
             return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
         invoice = cast("Invoice", invoice)
         if invoice.state != Invoice.ISSUED:
-            content = render_pdf(cast("Document", invoice.document))
+            content = render_pdf(cast("Document", invoice.document), logo=bytes(invoice.seller.logo))
         else:
             content = bytes(stored_pdf(invoice, datetime.now(UTC)).content)
         response = HttpResponse(content, content_type="application/pdf")

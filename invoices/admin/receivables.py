@@ -103,7 +103,7 @@ class ReceivableAdmin(ViewOnlyAdmin):
         if request.GET.get("form") == "pdf":
             account = account_of(tenant, drawn.currency, drawn.starts_on, drawn.ends_on, today)
             return HttpResponse(
-                render_statement(account), content_type="application/pdf",
+                render_statement(account, logo=bytes(tenant.seller.logo)), content_type="application/pdf",
                 headers={"Content-Disposition": f'inline; filename="statement-{tenant.code}-{drawn.starts_on}.pdf"'},
             )  # fmt: skip
         if request.GET.get("form") in FORMS:

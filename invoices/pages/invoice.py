@@ -73,6 +73,7 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
                 )
             ),
             asked=asked_so_far(invoice, language),
+            logo=bytes(invoice.seller.logo),
         )
     return private(HttpResponse(html))
 

@@ -13,6 +13,7 @@ from invoices.rendering.charts import chart_of
 from invoices.rendering.document import Document
 from invoices.rendering.face import face_of
 from invoices.rendering.lines import Row
+from invoices.rendering.logos import data_uri
 from invoices.wording import Language
 
 
@@ -36,12 +37,15 @@ def render_page(
     calls_of_line: Mapping[str, str] | None = None,
     notice: str = "",
     asked: Sequence[Mapping[str, str]] = (),
+    logo: bytes = b"",
     language: Language | None = None,
 ) -> str:
     """Give the page as HTML; the arguments are those of ``page_context``."""
     return render_to_string(
         "invoices/page.html",
-        page_context(document, links=links, calls_of_line=calls_of_line, notice=notice, asked=asked, language=language),
+        page_context(
+            document, links=links, calls_of_line=calls_of_line, notice=notice, asked=asked, logo=logo, language=language
+        ),
     )
 
 
@@ -52,13 +56,14 @@ def page_context(
     calls_of_line: Mapping[str, str] | None = None,
     notice: str = "",
     asked: Sequence[Mapping[str, str]] = (),
+    logo: bytes = b"",
     language: Language | None = None,
 ) -> dict[str, Any]:
     """Give the context of ``invoices/page.html`` for a view that renders it itself.
 
     ``calls_of_line`` maps a line's key to the page of its calls. ``notice`` is a sentence about what happened
     since the document was stored (paid, overdue, voided); the document itself does not know. ``asked`` are the
-    questions about it with their answers; ``links["ask"]`` is where one is asked.
+    questions about it with their answers; ``links["ask"]`` is where one is asked. ``logo`` is the seller's, PNG or SVG.
     """
     face = face_of(document, language)
     other: Language = "en" if face.language == "zh" else "zh"
@@ -66,6 +71,7 @@ def page_context(
     return {
         "face": face,
         "label": face.labels,
+        "logo": data_uri(logo),
         "links": links or {},
         "turned_round": (links or {}).get(other, ""),
         "notice": notice,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from invoices.rendering.embedding import with_factur_x
 from invoices.rendering.face import Face, Party, face_of
 from invoices.rendering.glyphs import printable
 from invoices.rendering.lines import Row
+from invoices.rendering.logos import svg_of
 from invoices.rendering.statement import Account, statement_face
 from invoices.wording import Language
 
@@ -41,33 +43,46 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[str(sans_path().parent)])
 
 
-def render_pdf(document: Document, language: Language | None = None, *, factur_x: bool = False) -> bytes:
+def render_pdf(
+    document: Document, language: Language | None = None, *, logo: bytes = b"", factur_x: bool = False
+) -> bytes:
     """Print a stored document as PDF/A-3b in a language, its own if none is given; with ``factur_x`` its XML inside.
 
+    A ``logo`` (PNG or SVG) that cannot be drawn is left out: an invoice without it is better than none.
     The same document gives the same bytes: the only date inside is the document's own. The file is not tagged;
     tags triple its size, and the hosted page is the accessible form of the same content.
     """
     face = face_of(document, language)
     created = datetime.fromisoformat(document.get("issued_on") or document["period"]["end"]).replace(tzinfo=UTC)
-    pdf = _printed("invoice.typ", _layout(face, created), created)
+    pdf = _printed("invoice.typ", _layout(face, created), created, logo)
     return with_factur_x(pdf, document) if factur_x else pdf
 
 
-def render_statement(account: Account, language: Language | None = None) -> bytes:
+def render_statement(account: Account, language: Language | None = None, *, logo: bytes = b"") -> bytes:
     """Print a statement of account as PDF/A-3b, in its own language if none is given; the same gives the same bytes."""
     face = statement_face(account, language)
     created = datetime.fromisoformat(account["drawn_on"]).replace(tzinfo=UTC)
     shown = printable_all(vars(face) | {"labels": ()}) | {"labels": face.labels, "created": _day(created)}
-    return _printed("statement.typ", shown, created)
+    return _printed("statement.typ", shown, created, logo)
 
 
-def _printed(template: str, layout: dict[str, Any], created: datetime) -> bytes:
+def _printed(template: str, layout: dict[str, Any], created: datetime, logo: bytes) -> bytes:
     data = json.dumps(layout, ensure_ascii=False, default=vars)
     _refuse_inherited_threads()
+    try:
+        return _compiled(template, data, created, svg_of(logo))
+    except typst.TypstError:
+        if not logo:
+            raise
+        logging.getLogger(__name__).warning("the seller's logo cannot be drawn and was left out", exc_info=True)
+        return _compiled(template, data, created, "")
+
+
+def _compiled(template: str, data: str, created: datetime, logo: str) -> bytes:
     with _one_at_a_time:
         pdf = _compiler(template).compile(
             format="pdf",
-            sys_inputs={"face": data},
+            sys_inputs={"face": data, "logo": logo},
             pdf_standards=["a-3b"],
             pdf_tags=False,
             timestamp=int(created.timestamp()),

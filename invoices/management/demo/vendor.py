@@ -22,6 +22,7 @@ from usage.models import Source
 from usage.simulation import PRESETS, SimulatedCall, calls
 
 SEED = 2026
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,15 @@ def full_months(today: date, how_many: int) -> list[Period]:
 
 def make_vendor(now: datetime, months: list[Period], password: str) -> list[Customer]:
     """Make seller, customers, signed contracts, sources and a key each, unless they exist; return the customers."""
-    story = json.loads((Path(__file__).parent / "vendor.json").read_text(encoding="utf-8"))
+    story = json.loads((HERE / "vendor.json").read_text(encoding="utf-8"))
     seller, _ = Seller.objects.get_or_create(
         code=story["seller"]["code"],
-        defaults=story["seller"] | {"billing_starts_on": months[-1].starts_on, "closes_by_itself": False},
+        defaults=story["seller"]
+        | {
+            "logo": (HERE / "logo.svg").read_bytes(),
+            "billing_starts_on": months[-1].starts_on,
+            "closes_by_itself": False,
+        },
     )
     if not User.objects.filter(username="admin").exists():
         User.objects.create_superuser("admin", email=seller.email, password=password)

@@ -131,3 +131,8 @@ def test_shows_a_bill_without_a_line():
 
 def test_shows_a_thousand_lines():
     assert render_page(documents.invoice_of_lines(1000)).count('class="line"') == 1000
+
+
+def test_the_sellers_logo_stands_on_the_page():
+    assert "<img" not in render_page(documents.invoice("en"))
+    assert 'src="data:image/svg+xml;base64,PHN2Zz4="' in render_page(documents.invoice("en"), logo=b"<svg>")

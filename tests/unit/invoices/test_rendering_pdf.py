@@ -11,7 +11,7 @@ from invoices.rendering import policies
 from invoices.rendering.glyphs import MISSING, printable
 from invoices.rendering.pdf import render_pdf
 from tests.golden_pictures import HERE, documents
-from tests.golden_pictures.pictures import difference, draw, read
+from tests.golden_pictures.pictures import Picture, difference, draw, read
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{2,}")
@@ -197,3 +197,27 @@ def test_looks_like_its_golden_picture(name):
     assert difference(drawn, read(HERE / f"{name}.png")) < 0.002, (
         "look at it; python -m tests.golden_pictures draws it anew"
     )
+
+
+LOGO = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 20"><rect width="60" height="20" fill="#c00000"/></svg>'
+)
+PNG = Picture(600, 60, 3, bytes([192, 0, 0]) * 36_000).png()
+
+
+@pytest.mark.parametrize("logo", [LOGO, PNG], ids=["svg", "png"])
+def test_the_sellers_logo_stands_above_its_name(logo):
+    plain = render_pdf(documents.invoice("en"))
+    drawn = render_pdf(documents.invoice("en"), logo=logo)
+    assert red_of(drawn) > 2000
+    assert red_of(plain) == 0
+    assert text_of(drawn) == text_of(plain)
+
+
+def test_a_logo_that_cannot_be_drawn_is_left_out():
+    assert render_pdf(documents.invoice("en"), logo=b"<svg") == render_pdf(documents.invoice("en"))
+
+
+def red_of(pdf: bytes) -> int:
+    pixels = draw(pdf, grey=False).pixels
+    return sum(red > 150 and green < 60 for red, green in zip(pixels[::3], pixels[1::3], strict=True))
