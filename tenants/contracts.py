@@ -196,9 +196,11 @@ def entered_at_all(contract_ids: Collection[int]) -> dict[int, Entered]:
     """Tell, in one question, what kinds of things contracts ever had entered, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, EXISTS (SELECT FROM tenants_subscriptionchange WHERE contract_id = id), "
-            "EXISTS (SELECT FROM tenants_measuredlevel WHERE contract_id = id), "
-            "EXISTS (SELECT FROM tenants_packagepurchase WHERE contract_id = id) FROM unnest(%s::int8[]) AS id",
+            "SELECT asked.contract, "
+            "EXISTS (SELECT FROM tenants_subscriptionchange WHERE contract_id = asked.contract), "
+            "EXISTS (SELECT FROM tenants_measuredlevel WHERE contract_id = asked.contract), "
+            "EXISTS (SELECT FROM tenants_packagepurchase WHERE contract_id = asked.contract) "
+            "FROM unnest(%s::int8[]) AS asked (contract)",
             [list(contract_ids)],
         )
         return {contract_id: Entered(*found) for contract_id, *found in cursor.fetchall()}

@@ -109,7 +109,7 @@ def _told(version: ContractVersion) -> dict[str, Any]:
         "tenant": str(tenant),
         "contract": version.contract.code,
         "name": getattr(version.contract, f"name_{language}"),
-        "day": date_format(version.starts_on, "DATE_FORMAT"),
+        "day": date_format(version.starts_on, "DATE_FORMAT" if language == "zh" else "j F Y"),
         "number": version.number,
         "html_language": "zh-Hans" if language == "zh" else "en",
         "email": tenant.seller.email,

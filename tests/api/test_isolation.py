@@ -20,7 +20,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 # Set up by the seller's key; that another seller's things are not there is asked by test_operating.py.
 OPERATOR = {
     "tenants", "tenant", "key", "contract", "end-contract", "renew-contract", "version", "sign-version", "measurement",
-    "package", "keys", "versions", "bounces",
+    "package", "keys", "versions", "bounces", "tax-invoice",
 }  # fmt: skip
 TENANTS_READ = {"measurement", "package"}  # the seller writes them, the tenant's own key reads them
 OPEN = {"openapi", "api-docs"}  # the documentation needs no key
