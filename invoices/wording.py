@@ -231,6 +231,7 @@ _LABELS: dict[str, tuple[str, str]] = {
     "pages": ("翻页", "Pages"),
     "first_page": ("第一页", "First page"),
     "next_page": ("下一页", "Next page"),
+    "goes_on": ("接续前一时段，不另计次", "goes on from the band before, counted there"),
     "tiers_share_calls": (
         "同一计费条款的各阶梯行、限额内外各行由同一批话单计算。号码已隐去中间各位。",
         "Lines that are tiers of one clause, or within and beyond its limit, are computed from the same calls. Numbers are masked.",

@@ -144,6 +144,9 @@ class LineCallShape(Shape):
     ended_at = serializers.DateTimeField()
     talk_ms = serializers.IntegerField()
     billed_seconds = serializers.IntegerField()
+    counts = serializers.IntegerField(
+        help_text="1, or 0 for a call that is cut at the edge of a band and counted where it begins."
+    )
 
 
 class LineCallsShape(Shape):

@@ -31,7 +31,7 @@ AT_ONCE = 1000
 SEPARATOR = "|"
 CSV_COLUMNS = (
     "started_at", "source", "call_id", "leg", "direction", "caller", "callee", "robot", "line", "region",
-    "talk_seconds", "band", "billed_seconds", "counter",
+    "talk_seconds", "band", "billed_seconds", "counter", "calls",
 )  # fmt: skip
 
 
@@ -130,6 +130,7 @@ def _row(language: Language, zone: str, call: TracedCall) -> dict[str, Any]:
         "where": " · ".join(part for part in (call.robot, call.line, call.region) if part),
         "talk": wording.duration(language, call.talk_ms // 1000) if call.answered_at else "–",
         "billed": _billed(language, call),
+        "goes_on": bool(call.taken) and not call.counts,
         "call_id": call.call_id if call.leg == "a" else f"{call.call_id} {call.leg}",
         "source": call.source,
     }
@@ -158,5 +159,5 @@ def _cells(zone: str, call: TracedCall) -> tuple[str, ...]:
         call.started_at.astimezone(ZoneInfo(zone)).isoformat(), call.source, call.call_id, call.leg, call.direction,
         call.caller, call.callee, call.robot, call.line, call.region, f"{call.talk_ms / 1000:.3f}",
         " ".join(taken.band for taken in call.taken if taken.band), str(call.billed_seconds),
-        " ".join(f"{taken.value:f}" for taken in call.taken if taken.value),
+        " ".join(f"{taken.value:f}" for taken in call.taken if taken.value), str(call.counts),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from billing.rating import Bill, Terms, Totals
 from invoices.drafting import draft_month
 from invoices.links import page_link
 from invoices.models import Invoice
-from tests.conftest import NOW, call_of
+from tests.conftest import NOW, call_of, issue_by_two
 from tests.verbs.test_evidence import BANDS, NAME, OCTOBER, bundle, invoice  # noqa: F401 - the same invoice
 from usage.tracing import calls_of_line, is_traceable, page_of_calls
 
@@ -99,7 +99,8 @@ def test_a_call_that_is_cut_stands_behind_each_line_it_reaches(make_contract: An
     contract = make_contract(peak, cut | {"code": "rest"}, bands=BANDS)
     at = {"started_at": "2026-10-08T07:59:00+08:00", "answered_at": "2026-10-08T07:59:00+08:00"}
     post(call_of(1, **at, ended_at="2026-10-08T08:03:00+08:00"), call_of(2))
-    terms, totals, bill = parts_of(draft_month(contract, OCTOBER, NOW))
+    draft = draft_month(contract, OCTOBER, NOW)
+    terms, totals, bill = parts_of(draft)
     found = {
         line.code: [(call.call_id, call.counts, call.billed_seconds) for call in calls]
         for line in bill.lines
@@ -109,3 +110,8 @@ def test_a_call_that_is_cut_stands_behind_each_line_it_reaches(make_contract: An
     for line in bill.lines:
         page = page_of_calls(contract.tenant_id, terms, totals, line, day=None, after=None, limit=1)
         assert [call.call_id for call in page] == ["call-1"]
+    issued = issue_by_two(draft.pk)
+    shown = Client().get(f"{page_link(issued)}/calls?key=peak&language=en").content.decode()
+    assert shown.count("goes on from the band before, counted there") == 1
+    rows = b"".join(Client().get(f"{page_link(issued)}/calls.csv?key=peak").streaming_content).decode().splitlines()
+    assert [row.rpartition(",")[2] for row in rows] == ["calls", "0", "1"]
