@@ -94,7 +94,7 @@ def answer(dispute_id: int, text: str, *, close: bool, by: str, now: datetime) -
             dispute.closed_by, dispute.closed_at = by, now
         dispute.save()
         record(dispute.invoice, InvoiceEvent.ANSWERED, by=by, reason=text[:EVENT_TELLS], now=now)
-        contacts = dispute.tenant.contacts.filter(receives_invoices=True).order_by("pk")
+        contacts = dispute.tenant.recipients()
         _owe(dispute, DisputeMail.ANSWER, [each.email for each in contacts], now)
     return dispute
 

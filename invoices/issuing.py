@@ -103,7 +103,7 @@ def owe_mails(invoice: Invoice, now: datetime) -> None:
     """Put a mail into the queue for each contact who receives invoices."""
     Delivery.objects.bulk_create(
         Delivery(invoice=invoice, recipient=contact.email, message_id=invoice.seller.new_message_id(), due_at=now)
-        for contact in invoice.tenant.contacts.filter(receives_invoices=True).order_by("pk")
+        for contact in invoice.tenant.recipients()
     )
 
 

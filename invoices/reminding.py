@@ -70,7 +70,7 @@ def _owe(invoice: Invoice, level: int, now: datetime) -> bool:
     locked_invoice(invoice.pk)
     if _reminded(invoice, level):
         return False  # somebody was quicker
-    kind, recipients = f"{REMINDER}{level}", invoice.tenant.contacts.filter(receives_invoices=True).order_by("pk")
+    kind, recipients = f"{REMINDER}{level}", invoice.tenant.recipients()
     mails = [
         Delivery(
             invoice=invoice, kind=kind, recipient=each.email, due_at=now, message_id=invoice.seller.new_message_id()

@@ -106,7 +106,7 @@ def _owed(
             tenant=tenant, currency=currency, starts_on=starts_on, ends_on=ends_on, by=by, recipient=contact.email,
             message_id=tenant.seller.new_message_id(), due_at=now,
         )
-        for contact in tenant.contacts.filter(receives_invoices=True).order_by("pk")
+        for contact in tenant.recipients()
     ]  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def refuse_without_notice(version: ContractVersion, raised: list[PriceChange], n
             % told,
             pointer="/notice_on",
         )
-    if not tenant.contacts.filter(receives_invoices=True).exists():
+    if not tenant.recipients().exists():
         raise NoticeNeeded(
             "nobody_to_notify", _("It raises prices, and nobody would be told; add a contact who receives invoices.")
         )
@@ -63,7 +63,7 @@ def owe_notices(version: ContractVersion, now: datetime) -> None:
     due_at = max(now, midnight(version.notice_on or version.starts_on, tenant.zone))
     PriceNotice.objects.bulk_create(
         PriceNotice(version=version, recipient=contact.email, message_id=tenant.seller.new_message_id(), due_at=due_at)
-        for contact in tenant.contacts.filter(receives_invoices=True).order_by("pk")
+        for contact in tenant.recipients()
     )
 
 

@@ -61,7 +61,7 @@ def _buyer(invoice: Invoice) -> dict[str, str]:
     """Give the buyer as frozen; what older invoices did not freeze is the tenant's of now."""
     frozen, tenant = invoice.document["buyer"], invoice.tenant
     more = {name: frozen.get(name, getattr(tenant, name)) for name in ("phone", "bank_name", "bank_account")}
-    contact = tenant.contacts.filter(receives_invoices=True).order_by("pk").first()
+    contact = tenant.recipients().first()
     return {
         "name": frozen["name_zh"], "tax_id": frozen.get("tax_id", ""), "address": frozen.get("address_zh", ""), **more,
         "email": contact.email if contact else "",

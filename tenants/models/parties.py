@@ -229,6 +229,10 @@ class Tenant(Party):
             models.CheckConstraint(condition=models.Q(billing_day__range=(1, 31)), name="tenant_billing_day"),
         ]
 
+    def recipients(self) -> models.QuerySet[Contact]:
+        """List who receives its invoices and all that follows of them, in the order they were entered."""
+        return self.contacts.filter(receives_invoices=True).order_by("pk")
+
     def clean(self) -> None:
         """Refuse to close a tenant whose contracts run on: what was used until their end is still invoiced."""
         running = self.pk and self.contracts.filter(ends_on=None, versions__signed_at__isnull=False)
