@@ -61,10 +61,7 @@ def decide(request_id: int, *, approve: bool, by: str, now: datetime) -> CreditR
         asked = CreditRequest.objects.select_related("invoice__seller", "invoice__tenant").get(pk=request_id)
         Tenant.objects.select_for_update().get(pk=asked.invoice.tenant_id)
         asked.refresh_from_db(fields=["approved"])
-        if asked.approved is not None:
-            raise CannotCredit("decided", _("This request is decided already."))
-        if not by or asked.requested_by == by:
-            raise CannotCredit("four_eyes", _("Another person than the one who asked must decide."))
+        asked.refuse_decision(by, CannotCredit)
         if approve:
             asked.credit_note = _issue(asked, by=by, now=now)
         asked.approved, asked.decided_by, asked.decided_at = approve, by, now

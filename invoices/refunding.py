@@ -59,10 +59,7 @@ def decide_refund(request_id: int, *, approve: bool, reference: str = "", by: st
         asked = Refund.objects.select_related("tenant").get(pk=request_id)
         Tenant.objects.select_for_update().get(pk=asked.tenant_id)
         asked.refresh_from_db(fields=["approved"])
-        if asked.approved is not None:
-            raise CannotRefund("decided", _("This request is decided already."))
-        if not by or asked.requested_by == by:
-            raise CannotRefund("four_eyes", _("Another person than the one who asked must decide."))
+        asked.refuse_decision(by, CannotRefund)
         if approve:
             asked.reference = reference.strip()[:100]
             _check(asked)

@@ -47,10 +47,7 @@ def decide(reopening_id: int, *, approve: bool, by: str, now: datetime) -> Reope
         asked = Reopening.objects.select_related("tenant").get(pk=reopening_id)
         Tenant.objects.select_for_update().get(pk=asked.tenant_id)
         asked.refresh_from_db()
-        if asked.approved is not None:
-            raise CannotReopen("decided", _("This request is decided already."))
-        if asked.requested_by == by:
-            raise CannotReopen("four_eyes", _("Another person than the one who asked must decide."))
+        asked.refuse_decision(by, CannotReopen)
         if approve:
             _refuse_unless_frozen(asked.tenant, asked.period_starts_on)
             asked.taken_in = freezing.reopen(asked.tenant_id, asked.period_starts_on, now)

@@ -56,10 +56,7 @@ def decide_write_off(request_id: int, *, approve: bool, by: str, now: datetime) 
         asked = WriteOff.objects.select_related("invoice__tenant").get(pk=request_id)
         Tenant.objects.select_for_update().get(pk=asked.invoice.tenant_id)
         asked.refresh_from_db(fields=["approved"])
-        if asked.approved is not None:
-            raise CannotWriteOff("decided", _("This request is decided already."))
-        if not by or asked.requested_by == by:
-            raise CannotWriteOff("four_eyes", _("Another person than the one who asked must decide."))
+        asked.refuse_decision(by, CannotWriteOff)
         if approve and _open(asked.invoice) < asked.amount:
             raise CannotWriteOff("paid_meanwhile", _("Less is open by now; decline it and ask again."))
         asked.approved, asked.decided_by, asked.decided_at = approve, by, now

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from billing.errors import Refused
 
 UNDECIDED = models.Q(approved__isnull=True, decided_at__isnull=True, decided_by="")
 
@@ -20,6 +23,13 @@ class TwoPeople(models.Model):
 
     class Meta:
         abstract = True
+
+    def refuse_decision(self, by: str, refusal: type[Refused]) -> None:
+        """Raise a refusal when it is decided already, and for the person who asked."""
+        if self.approved is not None:
+            raise refusal("decided", gettext("This request is decided already."))
+        if not by or self.requested_by == by:
+            raise refusal("four_eyes", gettext("Another person than the one who asked must decide."))
 
 
 def takes_two(name: str) -> models.CheckConstraint:
