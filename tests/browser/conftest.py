@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,6 +37,22 @@ def _browser_is_there() -> None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     return browser_type_launch_args | {"executable_path": BROWSER, "args": ARGUMENTS}
+
+
+@pytest.fixture
+def page(page: Any) -> Any:
+    """A page whose clicks and keys return when the page they lead to is whole: Playwright returns at its first byte."""
+    for name in ("click", "press"):
+        setattr(page, name, _until_loaded(page, getattr(page, name)))
+    return page
+
+
+def _until_loaded(page: Any, act: Callable[..., None]) -> Callable[..., None]:
+    def acted(*args: Any, **kwargs: Any) -> None:
+        act(*args, **kwargs)
+        page.wait_for_load_state()
+
+    return acted
 
 
 @pytest.fixture
