@@ -19,6 +19,7 @@ class FinanceAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     index_title = _("Billing")
     enable_nav_sidebar = True
+    index_template = "admin/invoices/home.html"
 
 
 class FinanceAdmin(ModelAdmin):  # type: ignore[misc]

@@ -38,7 +38,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "django_prometheus",
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # its default one would put its own site in the place of ours
     "billing.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -279,6 +279,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("huadan/icon.svg")}],
     "STYLES": [lambda request: static("huadan/admin.css")],
     "SIDEBAR": {"navigation": "billing.navigation.navigation", "show_search": True},
+    "DASHBOARD_CALLBACK": "invoices.admin.home.dashboard",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {

@@ -14,6 +14,7 @@ from datetime import datetime
 from math import inf
 from time import perf_counter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -24,8 +25,10 @@ from billing.periods import Period, period_containing
 from invoices.checking import check, keep_findings
 from invoices.closing import close_if_done
 from invoices.drafting import AlreadyIssued, Draft, compute_draft, lock_tenant, store_draft
+from invoices.forecasting import outlook
 from invoices.gathering import Known, gather
 from invoices.models import CloseRun, Finding, Invoice, RunStep
+from tenants.contracts import NotInForce
 from tenants.models import Contract
 from usage.aggregation import count_month_of, is_stale
 from usage.freezing import freeze
@@ -254,9 +257,18 @@ def _rehearse(held: Claim) -> None:
         held.move(
             state=state,
             reason=reason,
-            figures=held.note("rehearsed", begun, **_figures(draft, held.known)),
+            figures=held.note("rehearsed", begun, **_figures(draft, held.known), expected=_expected(held)),
             claimed_until=None,
         )
+
+
+def _expected(held: Claim) -> str | None:
+    """Forecast what the running month comes to by its end, with tax; None for a month that does not run."""
+    today = held.now.astimezone(ZoneInfo(held.step.tenant.zone)).date()
+    with contextlib.suppress(NotInForce):
+        if today in held.period:
+            return str(outlook(held.step.contract, held.period, today).expected_bill.total)
+    return None
 
 
 def _figures(draft: Draft, known: Known) -> dict[str, Any]:

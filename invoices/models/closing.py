@@ -91,6 +91,7 @@ class RunStep(models.Model):
                 fields=["run", "id"], name="open_steps", condition=models.Q(state__in=["planned", "counted", "drafted"])
             ),
             models.Index(fields=["tenant", "period_starts_on"], name="steps_of_a_month"),
+            models.Index(fields=["run"], name="parked_steps", condition=models.Q(state="parked")),
         ]
 
     def __str__(self) -> str:
@@ -126,6 +127,13 @@ class Finding(models.Model):
                 condition=models.Q(accepted_at__isnull=True, accepted_by="", accepted_reason="")
                 | (models.Q(accepted_at__isnull=False) & ~models.Q(accepted_by="") & ~models.Q(accepted_reason="")),
                 name="accepted_by_someone_for_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["step"],
+                name="open_findings",
+                condition=models.Q(severity="error", accepted_at__isnull=True),
             ),
         ]
 

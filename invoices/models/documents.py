@@ -119,6 +119,13 @@ class Invoice(models.Model):
                 name="issuing_takes_two",
             ),
         ]
+        indexes = [
+            models.Index(fields=["state"], name="documents_not_issued", condition=~models.Q(state="issued")),
+            models.Index(
+                fields=["period_starts_on"], name="issued_by_month", include=["currency", "total"],
+                condition=models.Q(kind="invoice", state="issued"),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.number or f"{self.contract.code} {self.period_starts_on:%Y-%m} ({self.get_state_display()})"
@@ -228,8 +235,12 @@ class Delivery(OwedMail):
             models.UniqueConstraint(fields=["invoice", "recipient", "kind"], name="delivered_once"),
         ]
         indexes = [
-            models.Index(fields=["due_at"], name="due_deliveries", condition=models.Q(state__in=["queued", "sending"]))
-        ]
+            models.Index(fields=["due_at"], name="due_deliveries", condition=models.Q(state__in=["queued", "sending"])),
+            models.Index(
+                fields=["due_at"], name="troubled_deliveries",
+                condition=models.Q(state__in=["failed", "unknown", "bounced"]),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.invoice} → {self.recipient}"

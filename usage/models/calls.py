@@ -106,6 +106,15 @@ class Quarantined(models.Model):
     resolution = models.CharField(max_length=10, default="", db_default="")
     replay_batch_id = models.UUIDField(null=True)
 
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["tenant_id", "received_at"],
+                name="waiting_in_quarantine",
+                condition=models.Q(resolved_at__isnull=True),
+            )
+        ]
+
 
 class CallVersion(models.Model):
     """A version of a call that was replaced or voided, whole, with who did it and why. Rows are never changed.
