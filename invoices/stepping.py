@@ -257,17 +257,18 @@ def _rehearse(held: Claim) -> None:
         held.move(
             state=state,
             reason=reason,
-            figures=held.note("rehearsed", begun, **_figures(draft, held.known), expected=_expected(held)),
+            figures=held.note("rehearsed", begun, **_figures(draft, held.known), expected=_expected(held, draft)),
             claimed_until=None,
         )
 
 
-def _expected(held: Claim) -> str | None:
-    """Forecast what the running month comes to by its end, with tax; None for a month that does not run."""
+def _expected(held: Claim, draft: Draft) -> str | None:
+    """Forecast what a running month's draft comes to by its end, with tax; None for a month that does not run."""
     today = held.now.astimezone(ZoneInfo(held.step.tenant.zone)).date()
     with contextlib.suppress(NotInForce):
         if today in held.period:
-            return str(outlook(held.step.contract, held.period, today).expected_bill.total)
+            seen = outlook(held.step.contract, held.period, today)
+            return str(draft.bill.total + seen.expected_bill.total - seen.bill.total)
     return None
 
 
