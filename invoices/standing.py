@@ -92,10 +92,11 @@ def last_closes() -> list[Closed]:
     """List each seller's latest close that was not given up."""
     latest = CloseRun.objects.filter(purpose=CloseRun.CLOSE).exclude(state=CloseRun.CANCELLED).select_related("seller")
     runs = list(latest.order_by("seller_id", "-month", "-revision").distinct("seller_id"))
-    steps = RunStep.objects.filter(run__in=runs).order_by().values("run_id")
+    steps = RunStep.objects.filter(run__in=runs).order_by().values_list("run_id")
     ready, parked = (Count("pk", filter=Q(state=state)) for state in (RunStep.READY, RunStep.PARKED))
-    counts = {row.pop("run_id"): row for row in steps.annotate(ready=ready, parked=parked, steps=Count("pk"))}
-    return [Closed(run, **counts.get(run.pk, dict.fromkeys(("ready", "parked", "steps"), 0))) for run in runs]
+    counted = steps.annotate(ready=ready, parked=parked, steps=Count("pk"))
+    counts = {run_id: (of_ready, of_parked, all_steps) for run_id, of_ready, of_parked, all_steps in counted}
+    return [Closed(run, *counts.get(run.pk, (0, 0, 0))) for run in runs]
 
 
 def owed_by_age(today: date) -> dict[str, list[Decimal]]:
