@@ -71,6 +71,18 @@ _LABELS: dict[str, tuple[str, str]] = {
     "net_at": ("不含税金额（税率 {rate}）", "Net at {rate}"),
     "tax_at": ("税额（税率 {rate}）", "Tax at {rate}"),
     "tax_included_at": ("其中税额（税率 {rate}）", "Of which tax at {rate}"),
+    "untaxed_E": ("税率为 0% 的项目免征增值税。", "The items at 0% are exempt from VAT."),
+    "untaxed_AE": (
+        "反向征收：税率为 0% 的项目，增值税由购买方申报缴纳。",
+        "Reverse charge: the customer accounts for the VAT on the items at 0%.",
+    ),
+    "untaxed_G": (
+        "出口：税率为 0% 的项目为出口服务，不征增值税。",
+        "Export: the items at 0% are exported and bear no VAT.",
+    ),
+    "untaxed_Z": ("税率为 0% 的项目适用增值税零税率。", "The items at 0% are zero-rated for VAT."),
+    "untaxed_O": ("税率为 0% 的项目不属于增值税征税范围。", "The items at 0% are not subject to VAT."),
+    "untaxed_because": ("依据：{reason}", "Ground: {reason}"),
     "total": ("价税合计", "Total"),
     "in_words": ("大写", "In words"),
     "lines": ("账单明细", "What you pay for"),

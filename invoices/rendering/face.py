@@ -51,6 +51,7 @@ class Face:
     due_on: str
     groups: list[Group]
     sums: list[tuple[str, str]]
+    untaxed: str
     total: str
     words: str
     change: Change | None
@@ -90,6 +91,7 @@ def face_of(document: Document, language: Language | None = None) -> Face:
         due_on=wording.day(lang, document.get("due_on") or "") if document.get("due_on") and kind == "invoice" else "",
         groups=list(groups_of(lang, bill, document)),
         sums=_sums(lang, bill),
+        untaxed=_untaxed(lang, bill, document["buyer"]),
         total=wording.money(lang, total, bill.currency),
         words=wording.in_words(lang, total, bill.currency),
         change=_change(lang, bill, document),
@@ -187,6 +189,15 @@ def _tax_of(lang: Language, bill: Bill, row: TaxRow) -> list[tuple[str, str]]:
         (wording.label(lang, "net_at", rate=rate) + other, wording.amount(str(row.net), bill.currency)),
         (wording.label(lang, tax, rate=rate) + other, wording.amount(str(row.tax), bill.currency)),
     ]
+
+
+def _untaxed(lang: Language, bill: Bill, buyer: dict[str, str]) -> str:
+    """Say why some of it bears no tax, as the law wants it read on the invoice; "" where all is taxed."""
+    if "untaxed" not in buyer or not any(row.net and not row.rate for row in bill.taxes):
+        return ""
+    reason = buyer.get("untaxed_reason")
+    ground = wording.label(lang, "untaxed_because", reason=reason) if reason else ""
+    return " ".join(filter(None, [wording.label(lang, f"untaxed_{buyer['untaxed']}"), ground]))
 
 
 def _price_changes(lang: Language, document: Document) -> list[str]:

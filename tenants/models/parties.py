@@ -200,7 +200,10 @@ class Tenant(Party):
         help_text=_("What a rate of 0 % means for this customer."),
     )  # fmt: skip
     untaxed_reason = models.CharField(
-        _("why no tax is charged"), max_length=200, blank=True, help_text=_("Printed in the electronic invoice.")
+        _("why no tax is charged"),
+        max_length=200,
+        blank=True,
+        help_text=_("Printed on the invoice, after what it means."),
     )
     factur_x = models.BooleanField(
         _("PDF with Factur-X"),
@@ -238,6 +241,25 @@ class Tenant(Party):
         running = self.pk and self.contracts.filter(ends_on=None, versions__signed_at__isnull=False)
         if self.status == self.CLOSED and running and running.exists():
             raise ValidationError({"status": _("End its contracts first; what was used until then is invoiced.")})
+        if self.factur_x and self.seller_id:
+            self._refuse_factur_x_without_tax_ids()
+
+    def _refuse_factur_x_without_tax_ids(self) -> None:
+        """Refuse what EN 16931 would: an invoice without the seller's tax id, or reverse charge without the customer's."""
+        if not self.seller.tax_id:
+            raise ValidationError({"factur_x": _("Enter the seller's tax id first; EN 16931 demands it.")})
+        if self.untaxed == self.REVERSE_CHARGE and not self.tax_id:
+            raise ValidationError(
+                {"tax_id": _("Enter the tax id: a reverse charge in Factur-X has to name who owes the tax.")}
+            )
+        if self.untaxed == self.EXPORT and not self.seller.tax_id.startswith(self.seller.country):
+            raise ValidationError(
+                {
+                    "untaxed": _(
+                        "An export in Factur-X needs a seller's tax id that begins with its country, such as FR…."
+                    )
+                }
+            )
 
 
 class Contact(models.Model):

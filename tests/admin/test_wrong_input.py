@@ -56,6 +56,30 @@ def test_a_zone_and_a_tax_id_that_cannot_be(
 
 @both
 @pytest.mark.parametrize(
+    ("tax_id", "untaxed", "english", "chinese"),
+    [
+        ("", "E", "Enter the seller's tax id first", "请先填写开具方的纳税人识别号"),
+        ("91310000MA1K4XBX03", "AE", "has to name who owes the tax", "须写明由谁纳税"),
+        ("91310000MA1K4XBX03", "G", "begins with its country", "以国家代码开头"),
+    ],
+)
+def test_settings_that_would_break_a_rule_of_factur_x(
+    tax_id: str, untaxed: str, english: str, chinese: str, language: str, admin_client: Client, seller: Seller
+) -> None:
+    Seller.objects.update(tax_id=tax_id)
+    sent = PARTY | {
+        "seller": seller.pk,
+        "factur_x": "on",
+        "untaxed": untaxed,
+        "country": "DE",
+        "tax_invoice": "special",
+    }
+    assert (english if language == "en" else chinese) in said(admin_client, "tenants/tenant/add/", sent, language)
+    assert not Tenant.objects.exists()
+
+
+@both
+@pytest.mark.parametrize(
     ("clauses", "english", "chinese"),
     [
         ([GAP], "leave a gap", "阶梯在此有缺口或重叠"),

@@ -1,11 +1,15 @@
 import io
 import re
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import facturx
 import pytest
 from facturx import get_xml_from_pdf, xml_check_xsd
 from pypdf import PdfReader
+from saxonche import PySaxonProcessor
 
 from billing.rating.bill import Bill
 from billing.rating.tax import tax_rows
@@ -14,40 +18,81 @@ from invoices.rendering.factur_x import RAM, cross_industry_invoice
 from tests.golden_pictures import documents
 from tests.golden_pictures.pictures import draw
 
+SCHEMATRON = Path(facturx.__file__).parent / "xsd_and_schematron/facturx-en16931/FACTUR-X_EN16931.xslt"
+SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 
-def bill_of(lines, *, inclusive=False):
-    like = Bill.from_json(documents.bill_of(lines))
-    taxes = tax_rows(like.lines, "CNY", inclusive=inclusive, period=like.period.label)
+
+@cache
+def schematron():
+    """Compile the rules of the profile once; the processor has to live as long as what it compiled."""
+    processor = PySaxonProcessor(license=False)
+    return processor, processor.new_xslt30_processor().compile_stylesheet(stylesheet_file=str(SCHEMATRON))
+
+
+def broken_rules(xml):
+    """List the rules of EN 16931 and of the profile that a document breaks, in their own words."""
+    processor, rules = schematron()
+    report = ET.fromstring(rules.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml.decode())))
+    assert report.findall(f"{SVRL}fired-rule")
+    return sorted({" ".join("".join(each.itertext()).split()) for each in report.iter(f"{SVRL}failed-assert")})
+
+
+def bill_of(lines, *, inclusive=False, currency="CNY"):
+    like = Bill.from_json(documents.bill_of(lines, currency))
+    taxes = tax_rows(like.lines, currency, inclusive=inclusive, period=like.period.label)
     net, tax = sum(row.net for row in taxes), sum(row.tax for row in taxes)
     changed = {"taxes": taxes, "net": net, "tax": tax, "total": net + tax, "inclusive": inclusive}
     return Bill(**({name: getattr(like, name) for name in Bill.__dataclass_fields__} | changed)).to_json()
 
 
-def several_rates():
-    rates = ["0.06", "0.09", "0"]
-    return [each | {"tax_rate": rates[n % 3]} for n, each in enumerate(documents.believable_lines())]
+def at(*rates, lines=None):
+    return [each | {"tax_rate": rates[n % len(rates)]} for n, each in enumerate(lines or documents.believable_lines())]
 
 
-def untaxed(category, reason=""):
-    lines = [each | {"tax_rate": "0"} for each in documents.believable_lines()]
-    document = documents.invoice("en", bill=bill_of(lines))
-    document["buyer"] |= {"untaxed": category, "untaxed_reason": reason, "country": "DE", "tax_id": "DE123456788"}
+def in_europe(bill, untaxed="E", reason="", **more):
+    document = documents.invoice("en", bill=bill, **more)
+    document["seller"] |= {"country": "FR", "tax_id": "FR40303265045"}
+    document["buyer"] |= {"untaxed": untaxed, "untaxed_reason": reason, "country": "DE", "tax_id": "DE123456788"}
     return document
+
+
+def in_yen():
+    lines = [
+        documents.line("fee", "recurring", "费", "Fee", "1", "10000", unit="month", unit_price="10000"),
+        documents.line("off", "discount", "折扣", "Discount", "2", "-1001"),
+    ]
+    return documents.invoice("en", bill=bill_of(at("0.1", lines=lines), currency="JPY"), currency="JPY", previous=None)
+
+
+def credited(document, **more):
+    lines = [each | {"amount": str(-Decimal(each["amount"]))} for each in document["bill"]["lines"]]
+    bill = bill_of(lines, inclusive=document["bill"]["inclusive"])
+    told = {"credits": {"number": document["number"], "issued_on": "2026-11-01"}, "reason": "Wrong rate"}
+    return document | {"kind": "credit_note", "number": "HC-1", "due_on": None, "bill": bill} | told | more
 
 
 CASES = {
     "one rate with discounts": lambda: documents.invoice("en"),
     "Chinese": lambda: documents.invoice("zh"),
-    "several rates": lambda: documents.invoice("en", bill=bill_of(several_rates())),
-    "prices with tax": lambda: documents.invoice("en", bill=bill_of(several_rates(), inclusive=True)),
-    "exempt": lambda: untaxed("E", "Article 132 of Directive 2006/112/EC"),
-    "reverse charge": lambda: untaxed("AE"),
-    "not subject": lambda: untaxed("O"),
-    "credit note": lambda: (
-        documents.credit_note("en")
-        | {"credits": {"number": "HD-2026-000123", "issued_on": "2026-11-01"}, "reason": "Wrong rate"}
+    "several rates": lambda: documents.invoice("en", bill=bill_of(at("0.06", "0.09", "0"))),
+    "prices with tax": lambda: documents.invoice("en", bill=bill_of(at("0.06", "0.09", "0"), inclusive=True)),
+    "prices with tax in Europe": lambda: in_europe(bill_of(at("0.2", "0.055"), inclusive=True)),
+    "exempt": lambda: in_europe(bill_of(at("0")), "E", "Article 132 of Directive 2006/112/EC"),
+    "reverse charge": lambda: in_europe(bill_of(at("0")), "AE"),
+    "reverse charge beside tax": lambda: in_europe(bill_of(at("0", "0.2")), "AE"),
+    "export": lambda: in_europe(bill_of(at("0")), "G"),
+    "zero rate": lambda: in_europe(bill_of(at("0")), "Z"),
+    "not subject": lambda: in_europe(bill_of(at("0")), "O"),
+    "not subject beside tax": lambda: in_europe(bill_of(at("0", "0.2")), "O"),
+    "credit note": lambda: credited(documents.invoice("en")),
+    "credit note of one line": lambda: credited(documents.credit_note("en")),
+    "credit note of reverse charge": lambda: credited(in_europe(bill_of(at("0")), "AE")),
+    "credit note of prices with tax": lambda: credited(
+        documents.invoice("en", bill=bill_of(at("0.06", "0"), inclusive=True))
     ),
+    "only gives back": lambda: documents.invoice("en", bill=bill_of(documents.believable_lines()[-3:-1])),
     "forty lines": lambda: documents.invoice_of_lines(40, "en"),
+    "no decimals": in_yen,
 }
 
 
@@ -65,6 +110,7 @@ def test_is_valid_and_its_totals_are_the_invoices(case):
     document = CASES[case]()
     xml = cross_industry_invoice(document)
     assert xml_check_xsd(xml, flavor="factur-x", level="en16931")
+    assert broken_rules(xml) == []
     bill, texts = Bill.from_json(document["bill"]), read(xml)
     sign = -1 if document["kind"] == "credit_note" else 1
     total = "SpecifiedTradeSettlementHeaderMonetarySummation"
