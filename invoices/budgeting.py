@@ -101,7 +101,7 @@ def keep_budget(budget: Budget, now: datetime) -> Budget:
     refuse_wrong(budget, now)
     for name in ("actual_percents", "forecast_percents"):
         setattr(budget, name, sorted(set(getattr(budget, name))))
-    if budget._state.adding:
+    if not budget.pk:
         budget.created_at = now
     budget.changed_at = now
     if not (budget.active and budget.stops):
