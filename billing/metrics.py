@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django_prometheus.middleware import Metrics
@@ -20,7 +22,6 @@ class RequestMetrics:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.metrics = Metrics.get_instance()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, and count the answer; a bug is an answer of 500 here."""
@@ -29,6 +30,22 @@ class RequestMetrics:
         match = request.resolver_match
         view = (match and match.view_name) or "<unnamed view>"
         method = request.method if request.method in METHODS else "<invalid method>"
-        self.metrics.requests_latency_by_view_method.labels(view, method).observe(time.perf_counter() - begun)
-        self.metrics.responses_by_status_view_method.labels(str(response.status_code), view, method).inc()
+        count_answer(view, method, response.status_code, time.perf_counter() - begun)
         return response
+
+
+def count_answer(view: str, method: str, status: int, seconds: float) -> None:
+    """Count one answer of a view and the seconds it took."""
+    latency, answers = _figures(view, method, status)
+    latency.observe(seconds)
+    answers.inc()
+
+
+@functools.lru_cache(maxsize=4096)
+def _figures(view: str, method: str, status: int) -> tuple[Any, Any]:
+    """Find the two figures of an answer."""
+    metrics = Metrics.get_instance()
+    return (
+        metrics.requests_latency_by_view_method.labels(view, method),
+        metrics.responses_by_status_view_method.labels(str(status), view, method),
+    )

@@ -12,20 +12,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing.settings")
 
 import django
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler
 from django.urls import get_resolver
 
 API = "/api/v1/"
 
+django.setup(set_prefix=False)
 
-class ApiRequest(WSGIRequest):
-    """A machine's request: its address is in UTF-8, whatever charset its body says it is in.
-
-    Django reads the address in the body's charset, in which "?source=x" may mean nothing (UTF-16) or be an error
-    outside of any handler (punycode). A plain attribute takes the charset, and nothing reads it.
-    """
-
-    encoding = "utf-8"
+from billing.api import ApiRequest  # noqa: E402 - the apps have to be loaded first
+from usage.api import express  # noqa: E402
 
 
 class ApiHandler(WSGIHandler):
@@ -43,7 +38,6 @@ class ApiHandler(WSGIHandler):
             settings.MIDDLEWARE = whole
 
 
-django.setup(set_prefix=False)
 _site, _api = WSGIHandler(), ApiHandler()
 
 # A large delivery makes thousands of objects, and every few of them the collector would walk through all that was loaded.
@@ -55,6 +49,7 @@ sys.setswitchinterval(0.0005)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer one request: a call report passes through half the middleware of a page."""
-    handler = _api if environ["PATH_INFO"].startswith(API) else _site
-    return handler(environ, start_response)
+    """Answer one request: a usual delivery passes through no middleware, any other of a machine through half of a page's."""
+    if not environ["PATH_INFO"].startswith(API):
+        return _site(environ, start_response)
+    return express.answer(environ, start_response) or _api(environ, start_response)

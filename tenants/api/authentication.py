@@ -32,14 +32,9 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[KeyHolder | SellerKeyHolder, str] | None:
         """Return the key's holder; None without credentials; AuthenticationFailed with wrong ones."""
-        scheme, _, credentials = get_authorization_header(request).partition(b" ")
-        match scheme.lower():
-            case b"bearer":
-                text = credentials.decode("ascii", "replace").strip()
-            case b"basic":
-                text = _password(credentials)
-            case _:
-                return None
+        text = key_in(get_authorization_header(request))
+        if text is None:
+            return None
         holder = holder_of(text, datetime.now(UTC))
         if holder is None:
             raise AuthenticationFailed("The API key is unknown, expired or revoked.", code="wrong_key")
@@ -49,6 +44,18 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Tell how to authenticate, so that a missing key is 401."""
         return 'Bearer realm="huadan"'
+
+
+def key_in(authorization: bytes) -> str | None:
+    """Return the key that an Authorization header names, whatever it looks like; None without Bearer and Basic."""
+    scheme, _, credentials = authorization.partition(b" ")
+    match scheme.lower():
+        case b"bearer":
+            return credentials.decode("ascii", "replace").strip()
+        case b"basic":
+            return _password(credentials)
+        case _:
+            return None
 
 
 class HasScope(BasePermission):

@@ -259,8 +259,15 @@ def test_a_key_that_posts_too_fast_is_told_when_to_come_again(send, key, monkeyp
     assert [each.status_code for each in answers] == [400, 429]
 
 
-def test_a_full_disk_is_said_and_nothing_is_stored(send, key, monkeypatch):
+@pytest.fixture
+def full_disk(monkeypatch):
     monkeypatch.setattr(doors, "free_disk_percent", lambda: 0.1)
+    doors._is_full.cache_clear()
+    yield
+    doors._is_full.cache_clear()
+
+
+def test_a_full_disk_is_said_and_nothing_is_stored(send, key, full_disk):
     answer = Client().post(
         "/api/v1/calls", f"[{GOOD}]", content_type="application/json", headers={"Authorization": f"Bearer {key}"}
     )

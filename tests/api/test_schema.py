@@ -10,7 +10,7 @@ import schemathesis
 import yaml
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -35,11 +35,12 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture
-def authorization(post, tenant, contract):
+def authorization(post, tenant, contract, monkeypatch):
     post(call_of(1), {"call_id": "wrong"})
     Source.objects.filter(code="switch-1").update(preset="volcengine")
     for signal in (request_started, request_finished):  # as Django's own test client does: the test owns the connection
         signal.disconnect(close_old_connections)
+    monkeypatch.setattr(connections["default"], "close_if_unusable_or_obsolete", lambda: None)
     own = make_key(tenant, "all", [ApiKey.INGEST, ApiKey.READ, ApiKey.OPERATE])[1]
     sellers = make_key(tenant.seller, "crm", [ApiKey.OPERATE])[1]
     yield lambda path: f"Bearer {sellers if path.startswith(('/api/v1/tenants', '/api/v1/contracts')) else own}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import time
@@ -61,6 +62,10 @@ class IngestView(TenantView):
         """
         request.accepted_renderer, request.accepted_media_type = JSON, JSON.media_type
         self.check_permissions(request)
+        self.admit()
+
+    def admit(self) -> None:
+        """Let a key with the scope in, if it is not faster than it may. Raises TooFast."""
         REQUESTS.take(self.holder.key_id, 1, time.monotonic())
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -231,23 +236,33 @@ class MappedView(IngestView):
         responses={200: OpenApiTypes.OBJECT, **schemas.BODY_PROBLEMS},
         examples=[schemas.example("Volcengine's callback, shortened", schemas.CALLBACK)],
     )
-    def post(self, request: Request, source: str) -> Response:
+    def post(self, request: Request, source: str) -> HttpResponse:
         """Store the records of the body and say what the sender wants to hear."""
         found = self.source(source)
         outcome = self.take(found, reading.MAPPED)
         wanted = found.acknowledgement or PRESETS.get(found.preset, {}).get("acknowledgement")
-        return Response(wanted or body_of(outcome, every_item=True))
+        return _answered(wanted or body_of(outcome, every_item=True))
 
 
 def refuse_when_full() -> None:
     """Raise DiskFull below the stated room, long before the database panics."""
-    if free_disk_percent() < settings.ENVIRONMENT.minimum_free_disk_percent:
+    if _is_full(int(time.monotonic())):
         raise DiskFull("disk_full", "The disk is nearly full; nothing was stored; keep the record and try again.")
+
+
+@functools.lru_cache(maxsize=1)
+def _is_full(second: int) -> bool:
+    """Look at the disk once a second; it does not fill in one."""
+    return free_disk_percent() < settings.ENVIRONMENT.minimum_free_disk_percent
 
 
 def told(outcome: Outcome, *, every_item: bool) -> HttpResponse:
     """Answer with an outcome."""
-    return HttpResponse(msgspec.json.encode(body_of(outcome, every_item=every_item)), content_type="application/json")
+    return _answered(body_of(outcome, every_item=every_item))
+
+
+def _answered(body: object) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(body), content_type="application/json")
 
 
 def body_of(outcome: Outcome, *, every_item: bool) -> dict[str, Any]:
