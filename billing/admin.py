@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +29,21 @@ class FinanceAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     warn_unsaved_form = True
     show_full_result_count = False  # no COUNT(*) over the whole table just to say "of 1,000,000"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Refuse an action that the reader was not offered, where Django would show the list as if nothing had been asked."""
+        asked = request.POST.get("action")
+        if asked and asked not in self.get_actions(request):
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer the actions whose permission the reader holds."""
+        return {
+            name: action
+            for name, action in super().get_actions(request).items()
+            if all(request.user.has_perm(needed) for needed in getattr(action[0], "permissions", ()))
+        }
 
     def refuse(self, request: HttpRequest, refusal: Refused) -> None:
         """Show a refusal as the sentence it is."""

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.db.models.signals import post_migrate
 
 
 class BillingConfig(AppConfig):
@@ -10,9 +11,12 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Register the system checks, and bind the shared tasks to our Celery application."""
+        """Register the system checks, bind the shared tasks to our Celery application, have the roles made after migrate."""
         import billing.celery
         import billing.checks  # noqa: F401
+        from billing.roles import sync_roles
+
+        post_migrate.connect(sync_roles, dispatch_uid="billing.roles")
 
 
 class AdminConfig(DjangoAdminConfig):

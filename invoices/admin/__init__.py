@@ -3,7 +3,6 @@
 from invoices.admin import (
     banks,
     books,
-    budgets,
     closes,
     crediting,
     deliveries,
@@ -22,7 +21,6 @@ from invoices.admin import (
 __all__ = [
     "banks",
     "books",
-    "budgets",
     "closes",
     "crediting",
     "deliveries",

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -17,6 +16,7 @@ from django.utils.translation import ngettext
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.approving import request_issue, send_back
 from invoices.issuing import issue
 from invoices.models import Invoice, InvoiceEvent
@@ -38,19 +38,20 @@ class ApprovalPages(ViewOnlyAdmin):
         return own + cast("list[URLPattern]", super().get_urls())
 
     @admin.action(description=_("Put up for approval …"))
+    @permitted("invoices.change_invoice")
     def choose_to_ask(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> HttpResponse:
         """Lead to the page that shows count and total before anything happens."""
         return _lead_to("ask", chosen)
 
     @admin.action(description=_("Approve and issue …"))
+    @permitted("invoices.issue_invoice")
     def choose_to_issue(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> HttpResponse:
         """Lead to the page that shows count and total before anything happens."""
         return _lead_to("issue", chosen)
 
+    @permitted("invoices.change_invoice")
     def ask_view(self, request: HttpRequest) -> HttpResponse:
         """Put drafts up for approval, with the reviewer's word."""
-        if not request.user.has_perm("invoices.change_invoice"):
-            raise PermissionDenied
         drafts = _chosen(request, Invoice.DRAFT)
         if request.method == "POST":
             asked = 0
@@ -68,10 +69,9 @@ class ApprovalPages(ViewOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
         return self._page(request, _("Put up for approval"), drafts, "admin/invoices/ask.html")
 
+    @permitted("invoices.issue_invoice")
     def issue_view(self, request: HttpRequest) -> HttpResponse:
         """Issue what waits for approval, or send it back with a reason."""
-        if not request.user.has_perm("invoices.issue_invoice"):
-            raise PermissionDenied
         waiting = _chosen(request, Invoice.REQUESTED)
         if request.method == "POST":
             if request.POST.get("decision") == "send_back":

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from billing.admin import FinanceAdmin, ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.admin.asking import tenant_asked, tenants_offered
 from invoices.admin.payments import figure
 from invoices.bank.layouts import layouts
@@ -56,10 +57,9 @@ class BankFileAdmin(ViewOnlyAdmin):
         """Count the rows nobody has decided yet."""
         return file.lines.filter(state=BankLine.WAITING).count()
 
+    @permitted("invoices.add_payment")
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Import an export."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         if request.method == "POST":
             try:
                 file = _imported(request)
@@ -79,6 +79,7 @@ class BankFileAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/bank_import.html", context)
 
+    @permitted("view", post="invoices.add_payment")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -87,8 +88,6 @@ class BankFileAdmin(ViewOnlyAdmin):
         if file is None or not self.has_view_permission(request, file):
             raise PermissionDenied
         if request.method == "POST":
-            if not self.has_add_permission(request):
-                raise PermissionDenied
             self._decided(request, file)
             return HttpResponseRedirect(request.get_full_path())
         page = Paginator(file.lines.select_related("payment__tenant").order_by("position"), PAGE).get_page(

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action as list_button
 
 from billing.admin import ViewOnlyAdmin
+from billing.permitting import permitted
 from invoices.auditing import open_alarm, request_check
 from invoices.models import BooksCheck
 from invoices.tasks import check_books
@@ -29,6 +30,10 @@ class BooksCheckAdmin(ViewOnlyAdmin):
     list_display = ("__str__", "outcome", "asked_by", "began_at", "ended_at")
     actions_list = ("ask",)
 
+    def has_ask_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show the button to those who have the books checked."""
+        return request.user.has_perm(MAY_ASK)
+
     @admin.display(description=_("outcome"))
     def outcome(self, check: BooksCheck) -> str:
         """Say what became of it."""
@@ -40,11 +45,12 @@ class BooksCheckAdmin(ViewOnlyAdmin):
             return gettext("all hold")
         return gettext("running") if check.began_at else gettext("waits for a worker")
 
-    @list_button(description=_("Check the books …"), url_path="ask")  # type: ignore[untyped-decorator]
+    @list_button(  # type: ignore[untyped-decorator]
+        description=_("Check the books …"), url_path="ask", permissions=["ask"]
+    )
+    @permitted(MAY_ASK)
     def ask(self, request: HttpRequest) -> HttpResponse:
         """Say what will happen; on confirmation have the books checked and show how far it is."""
-        if not request.user.has_perm(MAY_ASK):
-            raise PermissionDenied
         if request.method == "POST":
             check = request_check(by=request.user.get_username(), now=datetime.now(UTC))
             check_books.delay()
@@ -54,6 +60,7 @@ class BooksCheckAdmin(ViewOnlyAdmin):
         }  # fmt: skip
         return TemplateResponse(request, "admin/invoices/books_ask.html", context)
 
+    @permitted("view")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

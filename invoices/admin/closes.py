@@ -24,6 +24,7 @@ from billing.errors import Refused
 from billing.exporting import table_response
 from billing.money import decimals_of
 from billing.periods import add_months
+from billing.permitting import permitted
 from invoices import closing
 from invoices.admin.invoices import reader_language
 from invoices.models import CloseRun, RunStep
@@ -38,11 +39,12 @@ MAY_CLOSE = "invoices.change_invoice"
 class CloseAdmin(ViewOnlyAdmin):
     """What the pages of the close share: something is tried on rows, and each refusal is said."""
 
+    def has_close_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show the button to those who close months."""
+        return request.user.has_perm(MAY_CLOSE)
+
     def each(self, request: HttpRequest, chosen: QuerySet[Model], act: Callable[[int], object]) -> None:
         """Try an action on each row and say how many it was done for."""
-        if not request.user.has_perm(MAY_CLOSE):
-            self.message_user(request, gettext("Your role does not allow closing months."), messages.ERROR)
-            return
         done = 0
         for row in chosen:
             try:
@@ -56,8 +58,6 @@ class CloseAdmin(ViewOnlyAdmin):
 
     def tried(self, request: HttpRequest, act: Callable[[], object], done: str) -> HttpResponse:
         """Do what a button of a page asks for, say how it went, and show the page again."""
-        if not request.user.has_perm(MAY_CLOSE):
-            raise PermissionDenied
         try:
             act()
         except Refused as refusal:
@@ -103,25 +103,29 @@ class CloseRunAdmin(CloseAdmin):
         return written(closing.progress_of(run, datetime.now(UTC)).left)
 
     @admin.action(description=_("Stop: begin no further contract"))
+    @permitted(MAY_CLOSE)
     def stop(self, request: HttpRequest, chosen: QuerySet[CloseRun]) -> None:
         """Let no further step begin."""
         self.each(request, chosen, closing.stop)
 
     @admin.action(description=_("Go on"))
+    @permitted(MAY_CLOSE)
     def go_on(self, request: HttpRequest, chosen: QuerySet[CloseRun]) -> None:
         """Continue stopped runs."""
         self.each(request, chosen, closing.go_on)
 
     @admin.action(description=_("Cancel: drafts stay, the next start begins anew"))
+    @permitted(MAY_CLOSE)
     def cancel(self, request: HttpRequest, chosen: QuerySet[CloseRun]) -> None:
         """Give runs up."""
         self.each(request, chosen, lambda pk: closing.cancel(pk, datetime.now(UTC)))
 
-    @list_button(description=_("Close a month …"), url_path="start")  # type: ignore[untyped-decorator]
+    @list_button(  # type: ignore[untyped-decorator]
+        description=_("Close a month …"), url_path="start", permissions=["close"]
+    )
+    @permitted(MAY_CLOSE)
     def start(self, request: HttpRequest) -> HttpResponse:
         """Ask for seller and month, and start its close or find the one there is."""
-        if not request.user.has_perm(MAY_CLOSE):
-            raise PermissionDenied
         form = StartForm(request.POST or None, initial={"month": f"{_last_month():%Y-%m}"})
         if request.method == "POST" and form.is_valid():
             seller, month = form.cleaned_data["seller"], form.cleaned_data["month"]
@@ -143,6 +147,7 @@ class CloseRunAdmin(CloseAdmin):
         own = [path("<int:pk>/report.<str:form>", view, name="invoices_closerun_report")]
         return own + cast("list[URLPattern]", super().get_urls())
 
+    @permitted("view")
     def report_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponseBase:
         """Give the report as CSV or Excel."""
         run = self.get_object(request, str(pk))
@@ -152,6 +157,7 @@ class CloseRunAdmin(CloseAdmin):
         name = f"{run.seller.code}-{run.month:%Y-%m}-{run.purpose}-{run.revision}"
         return table_response(form, name, HEADERS, export_rows(run, reader_language()))
 
+    @permitted("view", post=MAY_CLOSE)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

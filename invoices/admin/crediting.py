@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from billing.rating import Bill
 from invoices.admin.asking import amount_asked
 from invoices.admin.invoices import InvoiceAdmin, reader_language
@@ -33,7 +34,6 @@ class CreditNoteAdmin(InvoiceAdmin):
     list_filter = ("seller", "period_starts_on")
     list_select_related = ("tenant", "credits", "seller")
     actions = ()
-    actions_list = ()
 
 
 @admin.register(CreditRequest)
@@ -58,10 +58,9 @@ class CreditRequestAdmin(ViewOnlyAdmin):
         own = [path("invoice/<int:pk>/", view(self.request_view), name="invoices_creditrequest_ask")]
         return own + cast("list[URLPattern]", super().get_urls())
 
+    @permitted("invoices.add_creditrequest")
     def request_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show what is left of each line; ask for all of it, or for the amounts given."""
-        if not request.user.has_perm("invoices.add_creditrequest"):
-            raise PermissionDenied
         invoice = get_object_or_404(Invoice.objects.select_related("tenant"), pk=pk, state=Invoice.ISSUED)
         left = left_of_invoice(invoice)
         if request.method == "POST":
@@ -87,6 +86,7 @@ class CreditRequestAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/credit.html", context)
 
+    @permitted("view", post="invoices.decide_creditrequest")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -96,8 +96,6 @@ class CreditRequestAdmin(ViewOnlyAdmin):
             raise PermissionDenied
         may_decide = request.user.has_perm("invoices.decide_creditrequest")
         if request.method == "POST":
-            if not may_decide:
-                raise PermissionDenied
             return self._decided(request, cast("CreditRequest", asked))
         left = left_of_invoice(asked.invoice)
         wanted = {key: Decimal(amount) for key, amount in asked.amounts.items()} or left

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.mailing import COPY, send_again
 from invoices.models import Delivery
 from invoices.reminding import level_of
@@ -49,6 +50,7 @@ class DeliveryAdmin(ViewOnlyAdmin):
         """Give the mail server's words, and our own in the reader's language."""
         return delivery.said
 
+    @permitted("view", post="invoices.change_invoice")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -59,8 +61,6 @@ class DeliveryAdmin(ViewOnlyAdmin):
         delivery = cast("Delivery", delivery)
         may_send = request.user.has_perm("invoices.change_invoice")
         if request.method == "POST":
-            if not may_send:
-                raise PermissionDenied
             return self._sent_again(request, delivery)
         context = self.admin_site.each_context(request) | {
             "title": f"{delivery.invoice} → {delivery.recipient}",

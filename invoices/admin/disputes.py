@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.admin.invoices import reader_language
 from invoices.disputing import LONGEST, answer, close, line_names
 from invoices.models import Dispute
@@ -69,6 +70,7 @@ class DisputeAdmin(ViewOnlyAdmin):
         """Say whether it waits."""
         return str(STATES["closed" if dispute.closed_at else "answered" if dispute.answered_at else "open"])
 
+    @permitted("view", post="invoices.change_dispute")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -78,8 +80,6 @@ class DisputeAdmin(ViewOnlyAdmin):
             raise PermissionDenied
         may_answer = request.user.has_perm("invoices.change_dispute")
         if request.method == "POST":
-            if not may_answer:
-                raise PermissionDenied
             try:
                 said = _done(request, dispute)
             except Refused as refusal:

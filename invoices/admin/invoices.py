@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action as list_button
 
+from billing.permitting import permitted
+from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
-from invoices.admin.reviewing import ReviewPages
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
@@ -57,7 +57,7 @@ class PaymentStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReviewPages):
+class InvoiceAdmin(ApprovalPages):
     """Drafts to review and issue, and what was issued."""
 
     list_display: tuple[str, ...] = (
@@ -73,7 +73,6 @@ class InvoiceAdmin(ReviewPages):
     list_filter: tuple[Any, ...] = ("state", PaymentStateFilter, "blocked", "seller", "period_starts_on")
     list_select_related: tuple[str, ...] = ("tenant", "contract", "seller", "receivable")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
-    actions_list: tuple[str, ...] = ("review",)
     actions: tuple[str, ...] = ("choose_to_ask", "choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
 
@@ -108,19 +107,19 @@ class InvoiceAdmin(ReviewPages):
             invoice.currency,
         )
 
-    @list_button(description=_("Review drafts"), url_path="to-review")  # type: ignore[untyped-decorator]
-    def review(self, request: HttpRequest) -> HttpResponse:
-        """Lead to the review queue."""
-        return HttpResponseRedirect(reverse("admin:invoices_invoice_review"))
-
     def get_urls(self) -> list[URLPattern]:
         """Add the pages to see a PDF and a preview."""
         view = self.admin_site.admin_view
         own = [
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
-            path("preview/<int:version>/", view(preview_page), name="invoices_preview"),
+            path("preview/<int:version>/", view(self.preview_view), name="invoices_preview"),
         ]
         return own + super().get_urls()
+
+    @permitted("tenants.view_contractversion")
+    def preview_view(self, request: HttpRequest, version: int) -> HttpResponse:
+        """Show what a contract version would cost."""
+        return preview_page(request, version)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -133,16 +132,28 @@ class InvoiceAdmin(ReviewPages):
         return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
 
     def _face(self, request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
+        language = reader_language()
+        bill = invoice.document["bill"]
+        lines = [
+            {
+                "name": line["name"][language],
+                "reference": line.get("reference", ""),
+                "amount": f"{Decimal(line['amount']):,}",
+                "explanation": invoice.document["explanations"].get(line["key"], {}).get(language, ""),
+            }
+            for line in bill["lines"]
+        ]
         return {
             "invoice": invoice,
             "month": state_of(request.user, invoice.tenant, invoice.period_starts_on),
-            **self.lines_of(invoice),
+            "lines": lines,
+            "figures": {name: f"{Decimal(bill[name]):,}" for name in ("net", "tax", "total")},
             "notes": CreditNote.objects.filter(credits=invoice).order_by("pk"),
             "credited": invoice.credits,
             "receivable": getattr(invoice, "receivable", None),
             "paid": self.payment_state(invoice),
             "tax_invoice": TaxInvoice.STATES[state_of_tax_invoice(invoice)],
-            "uncovered": invoice.document["bill"].get("uncovered", []),
+            "uncovered": bill.get("uncovered", []),
             "events": invoice.events.order_by("pk"),
             "disputes": invoice.disputes.all(),
             "deliveries": invoice.deliveries.order_by("pk"),
@@ -150,6 +161,7 @@ class InvoiceAdmin(ReviewPages):
         }
 
     @admin.action(description=_("Draft again"))
+    @permitted("invoices.change_invoice")
     def draft_again(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> None:
         """Have drafts computed anew, with the calls and contracts of now; what was issued stays, an approval asked lapses."""
         drafts = list(chosen.exclude(state=Invoice.ISSUED))
@@ -160,6 +172,7 @@ class InvoiceAdmin(ReviewPages):
         )
         self.message_user(request, message, messages.SUCCESS if drafts else messages.WARNING)
 
+    @permitted("view")
     def pdf_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the stored PDF of an invoice, or a preview of a draft."""
         invoice = self.get_object(request, str(pk))

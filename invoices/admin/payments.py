@@ -19,6 +19,7 @@ from unfold.admin import TabularInline
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.admin.asking import amount_asked, day_asked, tenant_asked, tenants_offered
 from invoices.models import Invoice, LedgerEntry, LedgerSide, Payment, Receivable
 from invoices.paying import allocate, allocated, open_invoices, proposal, record_payment, reverse_payment, take_back
@@ -60,10 +61,9 @@ class PaymentAdmin(ViewOnlyAdmin):
         """Say whether it counts."""
         return _("reversed") if payment.reversed else ""
 
+    @permitted("invoices.add_payment")
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Record a payment by hand; then its page proposes which invoices it pays."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         if request.method == "POST":
             try:
                 payment = _record(request)
@@ -84,6 +84,7 @@ class PaymentAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/payment_add.html", context)
 
+    @permitted("view", post={"reverse": "invoices.reverse_payment", "": "invoices.add_payment"})
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -104,9 +105,6 @@ class PaymentAdmin(ViewOnlyAdmin):
 
     def _done(self, request: HttpRequest, payment: Payment) -> str:
         command, by, now = request.POST.get("do", ""), request.user.get_username(), datetime.now(UTC)
-        needed = "invoices.reverse_payment" if command == "reverse" else "invoices.add_payment"
-        if not request.user.has_perm(needed):
-            raise Refused("forbidden", _("Your role does not allow this."))
         reason = request.POST.get("reason", "")
         if command == "allocate":
             wanted = {each.invoice_id: amount_asked(request, f"amount-{each.invoice_id}") for each in _open(payment)}

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from billing.periods import period_containing
+from billing.permitting import permitted
 from invoices.models import Invoice, Reopening
 from invoices.reopening import decide, request_reopening
 from invoices.tasks import continue_closes
@@ -85,10 +86,9 @@ class ReopeningAdmin(ViewOnlyAdmin):
         own = [path("ask/<int:tenant>/<str:period>/", view, name="invoices_reopening_ask")]
         return own + cast("list[URLPattern]", super().get_urls())
 
+    @permitted(ASK)
     def ask_view(self, request: HttpRequest, tenant: int, period: str) -> HttpResponse:
         """Ask with a reason for a tenant's frozen month to be opened."""
-        if not request.user.has_perm(ASK):
-            raise PermissionDenied
         found, first = get_object_or_404(Tenant, pk=tenant), _day(period)
         if request.method == "POST":
             reason, by = request.POST.get("reason", ""), request.user.get_username()
@@ -107,6 +107,7 @@ class ReopeningAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/reopen.html", context)
 
+    @permitted("view", post=DECIDE)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -130,8 +131,6 @@ class ReopeningAdmin(ViewOnlyAdmin):
         return TemplateResponse(request, "admin/invoices/reopening.html", context)
 
     def _decided(self, request: HttpRequest, asked: Reopening) -> HttpResponse:
-        if not request.user.has_perm(DECIDE):
-            raise PermissionDenied
         approve = request.POST.get("decision") == "approve"
         try:
             done = decide(asked.pk, approve=approve, by=request.user.get_username(), now=datetime.now(UTC))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -23,6 +21,7 @@ from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from billing.exporting import FORMS, table_response
 from billing.periods import add_months
+from billing.permitting import permitted
 from invoices.admin.asking import day_asked
 from invoices.admin.invoices import reader_language
 from invoices.admin.payments import figure
@@ -53,14 +52,18 @@ class ReceivableAdmin(ViewOnlyAdmin):
         view = self.admin_site.admin_view
         own = [
             path("statement/<int:pk>/", view(self.statement_view), name="invoices_receivable_statement"),
-            path("set-off/<int:pk>/", view(partial(set_off_page, self)), name="invoices_receivable_set_off"),
+            path("set-off/<int:pk>/", view(self.set_off_view), name="invoices_receivable_set_off"),
         ]
         return own + cast("list[URLPattern]", super().get_urls())
 
+    @permitted("invoices.add_payment")
+    def set_off_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Set an invoice in the tenant's favour off against others."""
+        return set_off_page(self, request, pk)
+
+    @permitted("view")
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
         """Show what is owed by tenant, by days overdue; ``?form=csv`` or xlsx takes the table away."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         today, language = timezone.localdate(), reader_language()
         found = ageing(today)
         if request.GET.get("form") in FORMS:
@@ -88,10 +91,9 @@ class ReceivableAdmin(ViewOnlyAdmin):
         }  # fmt: skip
         return TemplateResponse(request, "admin/invoices/ageing.html", context)
 
+    @permitted("view", post="invoices.add_statementmail")
     def statement_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Show a tenant's account over some months, to print or to take away."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         tenant = get_object_or_404(Tenant.objects.select_related("seller"), pk=pk)
         today = datetime.now(UTC).astimezone(ZoneInfo(tenant.zone)).date()
         held = balances(tenant.pk)
@@ -136,8 +138,6 @@ class ReceivableAdmin(ViewOnlyAdmin):
         return TemplateResponse(request, "admin/invoices/statement.html", context)
 
     def _mailed(self, request: HttpRequest, drawn: Statement) -> HttpResponseBase:
-        if not request.user.has_perm("invoices.add_statementmail"):
-            raise PermissionDenied
         try:
             count = owe_statement(
                 drawn.tenant, drawn.currency, drawn.starts_on, drawn.ends_on, by=request.user.get_username(),
@@ -189,10 +189,9 @@ class TableExportAdmin(ViewOnlyAdmin):
         """Let those take tables out who may."""
         return request.user.has_perm("invoices.add_tableexport")
 
+    @permitted("invoices.add_tableexport")
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
         """Ask what, of which days, in which form; then give the file while it is read."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         if request.method == "POST":
             try:
                 return _exported(request)

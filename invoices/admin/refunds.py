@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.admin.asking import amount_asked
 from invoices.admin.payments import figure
 from invoices.models import Refund
@@ -56,10 +57,9 @@ class RefundAdmin(ViewOnlyAdmin):
         ask = path("tenant/<int:pk>/", self.admin_site.admin_view(self.ask_view), name="invoices_refund_ask")
         return [ask, *cast("list[URLPattern]", super().get_urls())]
 
+    @permitted("invoices.add_refund")
     def ask_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask to pay a tenant back, in ``?currency=``, what stands in its favour, or a part of it."""
-        if not request.user.has_perm("invoices.add_refund"):
-            raise PermissionDenied
         tenant = get_object_or_404(Tenant, pk=pk)
         wanted = request.GET.get("currency", tenant.currency)
         currency = wanted if wanted in dict(CURRENCIES) else tenant.currency
@@ -84,6 +84,7 @@ class RefundAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/refund.html", context)
 
+    @permitted("view", post="invoices.decide_refund")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -93,8 +94,6 @@ class RefundAdmin(ViewOnlyAdmin):
             raise PermissionDenied
         may_decide = request.user.has_perm("invoices.decide_refund")
         if request.method == "POST":
-            if not may_decide:
-                raise PermissionDenied
             return self._decided(request, asked)
         context = self.admin_site.each_context(request) | {
             "title": _("Refund to %(tenant)s") % {"tenant": asked.tenant},

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import ActionForm
 
+from billing.permitting import permitted
 from invoices import closing, stepping
 from invoices.admin.closes import MAY_CLOSE, CloseAdmin
 from invoices.admin.periods import state_of
@@ -61,16 +62,19 @@ class RunStepAdmin(CloseAdmin):
         return why_parked(step)
 
     @admin.action(description=_("Resume: count, draft and check again"))
+    @permitted(MAY_CLOSE)
     def resume(self, request: HttpRequest, chosen: QuerySet[RunStep]) -> None:
         """Resume parked contracts."""
         self.each(request, chosen, lambda pk: closing.resume(pk, datetime.now(UTC)))
 
     @admin.action(description=_("Park, for the reason"))
+    @permitted(MAY_CLOSE)
     def park(self, request: HttpRequest, chosen: QuerySet[RunStep]) -> None:
         """Set contracts aside."""
         reason, by = request.POST.get("reason", ""), request.user.get_username()
         self.each(request, chosen, lambda pk: closing.park(pk, reason=reason, by=by, now=datetime.now(UTC)))
 
+    @permitted("view", post=MAY_CLOSE)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -152,6 +156,7 @@ class FindingAdmin(CloseAdmin):
         return format_html('<a href="{}">{}</a>', place.address, place.name)
 
     @admin.action(description=_("Accept, for the reason"))
+    @permitted(MAY_CLOSE)
     def accept(self, request: HttpRequest, chosen: QuerySet[Finding]) -> None:
         """Accept findings; a contract whose last error it was goes on."""
         reason, by = request.POST.get("reason", ""), request.user.get_username()

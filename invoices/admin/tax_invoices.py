@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -18,6 +17,7 @@ from django.utils.translation import gettext as _
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
 from billing.periods import add_months
+from billing.permitting import permitted
 from invoices.admin.asking import day_asked
 from invoices.exporting import issued_between
 from invoices.models import Invoice, TaxInvoice
@@ -50,6 +50,7 @@ class TaxInvoiceAdmin(ViewOnlyAdmin):
         ]
         return own + cast("list[URLPattern]", super().get_urls())
 
+    @permitted("view")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -61,10 +62,9 @@ class TaxInvoiceAdmin(ViewOnlyAdmin):
             reverse("admin:invoices_taxinvoice_document", args=[cast("TaxInvoice", step).invoice_id])
         )
 
+    @permitted("invoices.add_taxinvoice")
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponseBase:
         """Ask which days; show how many and how much before the file is made."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         if request.method == "POST":
             try:
                 return _batch(request)
@@ -81,15 +81,12 @@ class TaxInvoiceAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/tax_invoices_ask.html", context)
 
+    @permitted("view", post="invoices.add_taxinvoice")
     def document_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Show how a document's tax invoice stands, what is or was asked for, and keep what came back."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         documents = Invoice.documents.select_related("tenant", "seller", "credits")
         invoice = get_object_or_404(documents, pk=pk, state=Invoice.ISSUED)
         if request.method == "POST":
-            if not self.has_add_permission(request):
-                raise PermissionDenied
             try:
                 return self._done(request, invoice)
             except Refused as refusal:
@@ -123,10 +120,9 @@ class TaxInvoiceAdmin(ViewOnlyAdmin):
         self.message_user(request, _("Kept."), messages.SUCCESS)
         return HttpResponseRedirect(request.path)
 
+    @permitted("view")
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Give the file that is kept."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         kept = get_object_or_404(TaxInvoice, pk=pk)
         if not kept.file_name:
             raise Http404

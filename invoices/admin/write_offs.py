@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.admin import ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from invoices.admin.asking import amount_asked
 from invoices.admin.payments import figure
 from invoices.models import Receivable, WriteOff
@@ -41,10 +42,9 @@ class WriteOffAdmin(ViewOnlyAdmin):
         ask = path("invoice/<int:pk>/", self.admin_site.admin_view(self.ask_view), name="invoices_writeoff_ask")
         return [ask, *cast("list[URLPattern]", super().get_urls())]
 
+    @permitted("invoices.add_writeoff")
     def ask_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask to give up what is open of an invoice, or a part of it."""
-        if not request.user.has_perm("invoices.add_writeoff"):
-            raise PermissionDenied
         receivable = get_object_or_404(Receivable.objects.select_related("invoice__tenant"), pk=pk)
         if request.method == "POST":
             try:
@@ -66,6 +66,7 @@ class WriteOffAdmin(ViewOnlyAdmin):
         }
         return TemplateResponse(request, "admin/invoices/write_off.html", context)
 
+    @permitted("view", post="invoices.decide_writeoff")
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -75,8 +76,6 @@ class WriteOffAdmin(ViewOnlyAdmin):
             raise PermissionDenied
         may_decide = request.user.has_perm("invoices.decide_writeoff")
         if request.method == "POST":
-            if not may_decide:
-                raise PermissionDenied
             return self._decided(request, asked)
         context = self.admin_site.each_context(request) | {
             "title": _("Write-off of %(number)s") % {"number": asked.invoice.number},

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin import ViewOnlyAdmin
+from billing.permitting import permitted
 from tenants.models import Bounce, Tenant
 
 
@@ -25,11 +26,8 @@ class BounceAdmin(ViewOnlyAdmin):
     search_fields = ("recipient", "tenant__code", "tenant__name_zh", "tenant__name_en")
     actions = ("see_to",)
 
-    def has_see_permission(self, request: HttpRequest) -> bool:
-        """Let those see to it who may change tenants."""
-        return request.user.has_perm("tenants.change_tenant")
-
-    @admin.action(description=_("The chosen ones are seen to"), permissions=["see"])
+    @admin.action(description=_("The chosen ones are seen to"))
+    @permitted("tenants.change_tenant")
     def see_to(self, request: HttpRequest, chosen: QuerySet[Bounce]) -> None:
         """Take them off the tenants' pages."""
         chosen.filter(seen_at=None).update(seen_at=datetime.now(UTC), seen_by=request.user.get_username())

@@ -16,7 +16,8 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from billing.admin import KeptAdmin
-from tenants.admin.holdings_page import holdings_page
+from billing.permitting import permitted
+from tenants.admin.holdings_page import PERMISSIONS, holdings_page
 from tenants.editor.reading import labels_of, list_of
 from tenants.models import Contract, ContractVersion
 
@@ -121,6 +122,7 @@ class ContractAdmin(KeptAdmin):
         own = [path("<int:pk>/holdings/", view, name="tenants_contract_holdings")]
         return own + cast("list[URLPattern]", super().get_urls())
 
+    @permitted("view", post=PERMISSIONS)
     def holdings_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show subscriptions, levels, packages, notices and history; take new entries."""
         contract = self.get_object(request, str(pk))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any, cast
 
 from django import forms
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing.admin import FinanceAdmin
+from billing.permitting import permitted
 from tenants.admin.comparison_page import comparison_page
 from tenants.admin.document_pages import csv_page, export_page, json_page
 from tenants.admin.editor_page import editor_page
@@ -25,6 +27,7 @@ from tenants.contracts import next_number, signed_versions
 from tenants.models import Contract, ContractVersion
 
 LATEST = "latest"
+LOOK, CHANGE = "tenants.view_contractversion", "tenants.change_contractversion"
 
 
 def starting_points() -> list[Any]:
@@ -97,30 +100,32 @@ class ContractVersionAdmin(FinanceAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of one version: JSON, export, comparison, signing, and the next draft."""
         pages = {
-            "json": json_page,
-            "export": export_page,
-            "tiers": csv_page,
-            "compare": comparison_page,
-            "sign": signing_page,
-            "amend": _amend,
+            "json": (json_page, LOOK, CHANGE),
+            "export": (export_page, LOOK, ""),
+            "tiers": (csv_page, LOOK, ""),
+            "compare": (comparison_page, LOOK, ""),
+            "sign": (signing_page, CHANGE, CHANGE),
+            "amend": (_amend, "tenants.add_contractversion", ""),
         }
         own = [
-            path(f"<int:pk>/{name}/", self.admin_site.admin_view(self._opened(page)), name=f"tenants_version_{name}")
+            path(f"<int:pk>/{name}/", self.admin_site.admin_view(self._opened(*page)), name=f"tenants_version_{name}")
             for name, page in pages.items()
         ]
         return own + cast("list[URLPattern]", super().get_urls())
 
-    def _opened(self, page: Any) -> Any:
+    def _opened(self, page: Any, permission: str, to_send: str) -> Any:
         """Give a page its version, if the reader may see it."""
 
-        def view(request: HttpRequest, pk: int) -> HttpResponse:
+        @permitted(permission, post=to_send)
+        def view(self: ContractVersionAdmin, request: HttpRequest, pk: int) -> HttpResponse:
             version = self.get_object(request, str(pk))
-            if version is None or not self.has_view_permission(request, version):
+            if version is None:
                 return HttpResponseRedirect(reverse("admin:tenants_contractversion_changelist"))
             return cast("HttpResponse", page(self, request, version))
 
-        return view
+        return MethodType(view, self)
 
+    @permitted("view", post=CHANGE)
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -16,6 +16,7 @@ from unfold.admin import TabularInline
 
 from billing.admin import KeptAdmin, ViewOnlyAdmin
 from billing.errors import Refused
+from billing.permitting import permitted
 from tenants.models import WebhookEndpoint, WebhookMessage, WebhookTry
 from tenants.tasks import serve_endpoint
 from tenants.webhooks.announcing import announce_test, send_again
@@ -140,11 +141,8 @@ class WebhookMessageAdmin(ViewOnlyAdmin):
     inlines = (TryInline,)
     actions = ("send_again",)
 
-    def has_resend_permission(self, request: HttpRequest) -> bool:
-        """Let those send again who may change webhooks."""
-        return request.user.has_perm("tenants.change_webhookendpoint")
-
-    @admin.action(description=_("Send the chosen messages again"), permissions=["resend"])
+    @admin.action(description=_("Send the chosen messages again"))
+    @permitted("tenants.change_webhookendpoint")
     def send_again(self, request: HttpRequest, chosen: QuerySet[WebhookMessage]) -> None:
         """Owe the chosen messages anew, with the ids they had."""
         sent, now = 0, datetime.now(UTC)

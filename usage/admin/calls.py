@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import Refused
+from billing.permitting import permitted
 from tenants.models import Tenant
 from usage.admin.listing import PAGE, ListingAdmin, chosen_days, chosen_tenant, link
 from usage.models import Call, CallListing, Source
@@ -32,12 +33,13 @@ class CallListingAdmin(ListingAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the page that shows the numbers of one call."""
         own = [path("unmask/", self.admin_site.admin_view(self.unmask_view), name="usage_call_unmask")]
-        return own + cast("list[URLPattern]", super().get_urls())
+        return own + super().get_urls()
 
+    @permitted(MAY_UNMASK)
     def unmask_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a reason, then show the numbers of one call once; who saw them and why is noted."""
         tenant = chosen_tenant(request)
-        if tenant is None or not request.user.has_perm(MAY_UNMASK):
+        if tenant is None:
             raise PermissionDenied
         asked = {name: request.GET.get(name, "").replace("\x00", "") for name in ("source", "call_id", "leg")}
         numbers = None

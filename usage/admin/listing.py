@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern
 
 from billing.admin import ViewOnlyAdmin
+from billing.permitting import permitted
 from tenants.models import Tenant
 from usage.models import Source
 
@@ -27,14 +28,17 @@ class ListingAdmin(ViewOnlyAdmin):
         """Tell whether the reader may see the rows behind the page."""
         return bool(request.user.has_perm(self.permission))
 
+    def get_urls(self) -> list[URLPattern]:
+        """Leave out the addresses of single rows: there is no table behind them."""
+        return [each for each in super().get_urls() if str(each.name).endswith("_changelist")]
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the page in the menu of those who may see it."""
         return self.has_view_permission(request)
 
+    @permitted("view")
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the page."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         chosen = chosen_tenant(request)
         context = self.admin_site.each_context(request) | {
             "title": str(self.opts.verbose_name_plural).capitalize(),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import Refused
+from billing.permitting import permitted
 from tenants.models import Tenant
 from usage import quarantine
 from usage.admin.deliveries import uuid_of
@@ -34,7 +35,7 @@ class QuarantineListingAdmin(ListingAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the address the buttons post to."""
         own = [path("settle/", self.admin_site.admin_view(self.settle_view), name="usage_quarantine_settle")]
-        return own + cast("list[URLPattern]", super().get_urls())
+        return own + super().get_urls()
 
     def page(self, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
         """Return the records that wait, and how many there are for each reason among the newest thousand."""
@@ -58,10 +59,13 @@ class QuarantineListingAdmin(ListingAdmin):
             "may_replay": request.user.has_perm(MAY_REPLAY),
         }
 
+    @permitted(MAY_REPLAY)
     def settle_view(self, request: HttpRequest) -> HttpResponse:
         """Read the chosen records anew or put them aside; all that fit the reason when none is chosen."""
         tenant = chosen_tenant(request)
-        if request.method != "POST" or tenant is None or not request.user.has_perm(MAY_REPLAY):
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if tenant is None:
             raise PermissionDenied
         ids = [found for text in request.POST.getlist("record") if (found := uuid_of(text))]
         waiting = quarantine.open_records(tenant.pk, code=request.GET.get("code", "").replace("\x00", ""))
