@@ -9,16 +9,20 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_noop as _
 
 from billing.errors import Refused
 from billing.periods import period_containing
 from billing.rating import Bill, Totals, rate
 from billing.rating.difference import Difference
+from billing.rating.telling import untold_of
 from billing.rating.terms import Terms
+from invoices.evidence import digest_of
 from invoices.models import Invoice
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract
+from usage.aggregation import days_of
 from usage.models import UsageMonth
 from usage.recounting import differing_totals
 
@@ -106,8 +110,8 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
         JOIN invoices_closerun AS r ON r.id = s.run_id WHERE r.state = 'running'
         AND s.state IN ('planned', 'counted', 'drafted')
         AND COALESCE(s.claimed_until, s.changed_at) < %(now)s::timestamptz - interval '10 minutes'
-        UNION ALL SELECT 'month to count', tenant_id || ' ' || period, stale_since FROM usage_usagemonth
-        WHERE stale_since < %(now)s::timestamptz - interval '15 minutes'"""),
+        UNION ALL SELECT 'month to count', tenant_id || ' ' || period, least(stale_since, counting_since) FROM usage_usagemonth
+        WHERE least(stale_since, counting_since) < %(now)s::timestamptz - interval '15 minutes'"""),
     ("I9", _("a tenant's balance is its invoices less credit notes, payments and what was written off"), """
         SELECT COALESCE(l.tenant_id, d.tenant_id), COALESCE(l.currency, d.currency), l.balance, d.balance FROM (
             SELECT e.tenant_id, e.currency, sum(s.amount) AS balance FROM invoices_ledgerside AS s
@@ -193,7 +197,7 @@ def count_of_questions() -> int:
 
 def _recounted() -> Iterator[tuple[Any, ...]]:
     """Count each counted month that is not stale once more; name the contracts whose totals differ."""
-    counted = UsageMonth.objects.filter(stale_since__isnull=True, counted_at__isnull=False)
+    counted = UsageMonth.objects.filter(stale_since__isnull=True, counting_since__isnull=True, counted_at__isnull=False)
     for tenant_id, period in counted.values_list("tenant_id", "period").iterator():
         for contract in Contract.objects.filter(tenant_id=tenant_id).select_related("tenant"):
             month = period_containing(period, contract.tenant.billing_day)
@@ -221,7 +225,39 @@ def _rated_again() -> Iterator[tuple[Any, ...]]:
             yield invoice.pk, invoice.number, str(kept.total), str(again.total)
 
 
+def _untold() -> Iterator[tuple[Any, ...]]:
+    """Hold the lines of each invoice against what its clauses took; name the clauses that took other calls."""
+    for invoice in Invoice.objects.filter(kind=Invoice.INVOICE).iterator(chunk_size=100):
+        terms, totals = Terms.from_json(invoice.terms), Totals.from_json(invoice.totals)
+        for each in untold_of(terms, totals, Bill.from_json(invoice.document["bill"])):
+            yield invoice.pk, invoice.number, each.version, each.clause, str(each.lines), str(each.taken)
+
+
+def _unanswered() -> Iterator[tuple[Any, ...]]:
+    """Look through the calls of each frozen month for those that no clause took; name what its invoice does not say.
+
+    A month whose calls were removed, or changed since by what waits for the next invoice, is not looked at.
+    """
+    frozen = UsageMonth.objects.filter(
+        tenant_id=OuterRef("tenant_id"), period=OuterRef("period_starts_on"), state=UsageMonth.FROZEN
+    )
+    for invoice in Invoice.objects.filter(Exists(frozen), kind=Invoice.INVOICE).iterator(chunk_size=100):
+        terms = Terms.from_json(invoice.terms)
+        if digest_of(invoice.tenant_id, terms) == invoice.document["evidence"]:
+            said = invoice.document["summary"].get("unanswered", 0)
+            found = sum(day.unanswered for day in days_of(invoice.tenant_id, terms))
+            if said != found:
+                yield invoice.pk, invoice.number, said, found
+
+
 LOOKS: tuple[tuple[str, str, str, Callable[[], Iterator[tuple[Any, ...]]]], ...] = (
     ("I1", _("a second count of the calls gives the same totals"), "tenant_id period contract differing", _recounted),
+    (
+        "I2",
+        _("every call that a clause took stands behind a line"),
+        "invoice number version clause lines taken",
+        _untold,
+    ),
+    ("I2", _("calls on no line are uncovered, or were not answered"), "invoice number said found", _unanswered),
     ("I4", _("rating again gives the same bill, line for line"), "invoice number kept again", _rated_again),
 )

@@ -178,6 +178,7 @@ def _document(contract: Contract, terms: Terms, totals: Totals, bill: Bill) -> d
             "answered": sum(day.answered for day in days),
             "talk_seconds": sum(day.talk_ms for day in days) // 1000,
             "billed_seconds": billed.total(),
+            "unanswered": sum(day.unanswered for day in days),
         },
     }
 

@@ -68,7 +68,8 @@ def outlook(contract: Contract, month: Period, today: date) -> Outlook:
     stored = UsageMonth.objects.filter(tenant_id=contract.tenant_id, period=month.starts_on).first()
     return Outlook(
         contract, terms, totals, rate(terms, totals), expected, rate(terms, expected),
-        stored.counted_at if stored else None, stored.stale_since if stored else None,
+        stored.counted_at if stored else None,
+        min(filter(None, (stored.stale_since, stored.counting_since)), default=None) if stored else None,
     )  # fmt: skip
 
 

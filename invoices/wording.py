@@ -297,6 +297,7 @@ _LABELS: dict[str, tuple[str, str]] = {
         "{calls} 次呼叫（通话 {talk}）没有适用的计费条款，未计费。",
         "{calls} calls ({talk} of talk time) are covered by no clause and were not charged.",
     ),
+    "unanswered": ("{calls} 次呼叫未接通，不计费。", "{calls} calls were not answered; nothing is charged for them."),
     "more_than": (
         "比{period}（{was}）多 {difference}，增加 {percent}。",
         "{difference} more than {period} ({was}), up {percent}.",

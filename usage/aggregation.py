@@ -14,8 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db import OperationalError, connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Least
 from psycopg.sql import SQL, Literal
 
 from billing.errors import Refused
@@ -52,12 +53,17 @@ STALE = """
 SELECT EXISTS (SELECT FROM usage_usagemonth WHERE tenant_id = %s AND period = %s AND stale_since IS NOT NULL)
 """
 COUNTED = """
-UPDATE usage_usagemonth SET counted_at = %(now)s
+UPDATE usage_usagemonth SET counted_at = %(now)s, counting_since = NULL
 WHERE tenant_id = %(tenant)s AND period = %(period)s AND (%(again)s OR counted_at IS NULL)
 """
 TAKE_MARK = """
 SELECT pg_advisory_xact_lock(%s);
-UPDATE usage_usagemonth SET stale_since = NULL WHERE tenant_id = %s AND period = %s AND stale_since IS NOT NULL
+UPDATE usage_usagemonth SET counting_since = LEAST(stale_since, counting_since), stale_since = NULL
+WHERE tenant_id = %s AND period = %s AND (stale_since IS NOT NULL OR counting_since IS NOT NULL)
+"""
+GIVE_BACK_MARK = """
+UPDATE usage_usagemonth SET stale_since = COALESCE(LEAST(stale_since, counting_since), %s), counting_since = NULL
+WHERE tenant_id = %s AND period = %s
 """
 
 
@@ -121,21 +127,34 @@ def fill_totals(
         cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
 
 
-def clear_stale_mark(tenant_id: int, period: date) -> bool:
-    """Take the mark off a month that is about to be counted; return whether it was there.
+@contextlib.contextmanager
+def _counting(tenant_id: int, period: date, *, wait: bool) -> Iterator[bool]:
+    """Let nobody else count a tenant's month meanwhile; yield False if somebody does and one need not ``wait``.
+
+    The lock is the connection's, and falls with it: who holds it knows that a mark taken before was left by the dead.
+    """
+    key = lock_key("counting", tenant_id, period)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)" if wait else "SELECT pg_try_advisory_lock(%s)", [key])
+        held = wait or bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held:
+            with contextlib.suppress(OperationalError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _take_stale_mark(tenant_id: int, period: date) -> bool:
+    """Take the mark off a month that is about to be counted, or one that a dead count left; tell whether there was one.
 
     The exclusive lock waits for deliveries on their way: those before it are seen by the count that follows, those
-    after it set the mark again.
+    after it set the mark again. What was taken stays in the row until the count has ended.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(TAKE_MARK, [lock_key("period", tenant_id, period), tenant_id, period])
         cursor.nextset()
         return bool(cursor.rowcount)
-
-
-def mark_stale(tenant_id: int, period: date, now: datetime) -> None:
-    """Ask for a month to be counted anew: its contract changed, or a count failed."""
-    UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=True).update(stale_since=now)
 
 
 def is_stale(tenant_id: int, period: date) -> bool:
@@ -147,34 +166,39 @@ def is_stale(tenant_id: int, period: date) -> bool:
 
 def counted_at(tenant_id: int, period: date) -> datetime | None:
     """Tell when a month was counted, if no call came since; None when its stored totals are not all there is."""
-    fresh = UsageMonth.objects.filter(tenant_id=tenant_id, period=period, stale_since__isnull=True)
+    fresh = UsageMonth.objects.filter(
+        tenant_id=tenant_id, period=period, stale_since__isnull=True, counting_since__isnull=True
+    )
     return fresh.values_list("counted_at", flat=True).first()
 
 
 def count_if_stale(tenant: Tenant, month: Period, now: datetime) -> bool:
-    """Count a tenant's month if calls came since the last count; return whether it did."""
-    if not clear_stale_mark(tenant.pk, month.starts_on):
-        return False
-    _count(tenant, month, now)
+    """Count a tenant's month if calls came since the last count, and nobody counts it; return whether it did."""
+    with _counting(tenant.pk, month.starts_on, wait=False) as alone:
+        if not alone or not _take_stale_mark(tenant.pk, month.starts_on):
+            return False
+        _count(tenant, month, now)
     return True
 
 
 def count_now(tenant: Tenant, month: Period, now: datetime) -> None:
     """Count a tenant's month whether calls came or not: its contracts may have changed."""
-    clear_stale_mark(tenant.pk, month.starts_on)
-    _count(tenant, month, now)
+    with _counting(tenant.pk, month.starts_on, wait=True):
+        _take_stale_mark(tenant.pk, month.starts_on)
+        _count(tenant, month, now)
 
 
 def count_month_of(contract: Contract, month: Period, now: datetime) -> None:
     """Count a contract's month; those of the tenant's other contracts too, if calls came since their last count."""
     tenant = contract.tenant
-    if clear_stale_mark(tenant.pk, month.starts_on):
-        _count(tenant, month, now)
-        return
-    for contract_id, terms, gaps in plan_of(tenant, month):
-        if contract_id == contract.pk:
-            count_month(tenant.pk, contract_id, terms, gaps)
-    _note_counted(tenant, month, now, again=False)
+    with _counting(tenant.pk, month.starts_on, wait=True):
+        if _take_stale_mark(tenant.pk, month.starts_on):
+            _count(tenant, month, now)
+            return
+        for contract_id, terms, gaps in plan_of(tenant, month):
+            if contract_id == contract.pk:
+                count_month(tenant.pk, contract_id, terms, gaps)
+        _note_counted(tenant, month, now, again=False)
 
 
 def _count(tenant: Tenant, month: Period, now: datetime) -> None:
@@ -184,7 +208,8 @@ def _count(tenant: Tenant, month: Period, now: datetime) -> None:
             count_month(tenant.pk, contract_id, terms, gaps)
         _note_counted(tenant, month, now, again=True)
     except BaseException:
-        mark_stale(tenant.pk, month.starts_on, now)
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_BACK_MARK, [now, tenant.pk, month.starts_on])
         raise
 
 
@@ -218,8 +243,9 @@ def mark_newly_agreed(now: datetime) -> int:
 
 
 def stale_months(limit: int) -> list[tuple[int, date]]:
-    """List the tenant and period of months to count, the longest waiting first."""
-    found = UsageMonth.objects.filter(stale_since__isnull=False).order_by("stale_since")
+    """List the tenant and period of months to count, the longest waiting first; those a count has taken, too."""
+    waiting = Q(stale_since__isnull=False) | Q(counting_since__isnull=False)
+    found = UsageMonth.objects.filter(waiting).order_by(Least("stale_since", "counting_since"))
     return list(found.values_list("tenant_id", "period")[:limit])
 
 
@@ -298,12 +324,13 @@ def ungoverned_days(month: Period, agreed: Sequence[Terms]) -> list[Period]:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What reached one local day: attempts, answered calls, seconds talked."""
+    """What reached one local day: attempts, answered calls, seconds talked, and attempts that no clause looks at."""
 
     day: date
     calls: int
     answered: int
     talk_ms: int
+    unanswered: int
 
 
 def days_of(tenant_id: int, terms: Terms) -> list[Day]:
@@ -311,10 +338,14 @@ def days_of(tenant_id: int, terms: Terms) -> list[Day]:
     found: list[Day] = []
     for segment in terms.segments:
         statement = SQL(
-            "SELECT {} AS day, count(*), count(answered_at), COALESCE(sum(talk_ms), 0)::int8 {} GROUP BY day ORDER BY day"
+            "SELECT {} AS day, count(*), count(answered_at), COALESCE(sum(talk_ms), 0)::int8, count(*) FILTER (WHERE {}) "
+            "{} GROUP BY day ORDER BY day"
         )
+        nobodys = selectors.left_unanswered(meters(segment.agreement).values(), segment.agreement, terms.zone)
         with connection.cursor() as cursor:
-            cursor.execute(statement.format(selectors.local_day(terms.zone), calls_of(tenant_id, terms, segment)))
+            cursor.execute(
+                statement.format(selectors.local_day(terms.zone), nobodys, calls_of(tenant_id, terms, segment))
+            )
             found += [Day(*row) for row in cursor.fetchall()]
     return found
 

@@ -90,6 +90,16 @@ def taken_by_none(meters: Iterable[Sequence[Taking]], agreement: Agreement, zone
     return SQL("(answered_at IS NOT NULL AND NOT COALESCE({}, FALSE))").format(any_of(seen))
 
 
+def left_unanswered(meters: Iterable[Sequence[Taking]], agreement: Agreement, zone: str) -> Composable:
+    """Give the condition under which a call was not answered, and no clause looks at it all the same."""
+    seen: list[Composable] = []
+    for takings in meters:
+        if takings[0].measure is None and takings[0].rule is None:
+            seen += [takes(each, agreement, zone) for each in takings if each.counter or each.counts != "answered"]
+            seen += [lacking(takings)] if takings[0].needs_cover else []
+    return SQL("(answered_at IS NULL AND NOT COALESCE({}, FALSE))").format(any_of(seen))
+
+
 def taken_first(takings: Sequence[Taking], clause: str, agreement: Agreement, zone: str) -> Composable:
     """Give the condition under which a clause takes a call: it matches, and no earlier one of its meter does."""
     earlier: list[Composable] = []

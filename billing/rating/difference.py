@@ -125,7 +125,7 @@ def _change(before: Line | None, after: Line | None) -> Line | None:
     """Give the later line less the earlier one, or nothing when neither amount nor quantity changed."""
     old, new = _amounts(before), _amounts(after)
     model = after or before
-    if model is None or old == new:
+    if model is None or [each or 0 for each in old] == [each or 0 for each in new]:
         return None
     amount = new[0] - old[0]
     return model._replace(

@@ -71,12 +71,13 @@ class UsageDay(TypedDict):
 
 
 class Summary(TypedDict):
-    """The usage of the whole period."""
+    """The usage of the whole period; ``unanswered`` calls are those that no clause looks at."""
 
     calls: int
     answered: int
     talk_seconds: int
     billed_seconds: int
+    unanswered: NotRequired[int]
 
 
 class Document(TypedDict):

@@ -99,7 +99,7 @@ def face_of(document: Document, language: Language | None = None) -> Face:
         payment=payment if kind == "invoice" else [],
         price_changes=_price_changes(lang, document),
         balances=_balances(lang, bill),
-        uncovered=_uncovered(lang, bill),
+        uncovered=[*_uncovered(lang, bill), *_unanswered(lang, document)],
         policies=policies.sentences(lang, bill),
         evidence=wording.label(lang, "evidence_calls", calls=f"{evidence['calls']:,}") if evidence else "",
         digest=evidence["digest"] if evidence else "",
@@ -248,6 +248,13 @@ def _uncovered(lang: Language, bill: Bill) -> list[str]:
         + (f" {each.reason}" if each.reason else "")
         for each in bill.uncovered
     ]
+
+
+def _unanswered(lang: Language, document: Document) -> list[str]:
+    """Say how many calls cost nothing because nobody answered them."""
+    used = document.get("summary")
+    calls = used.get("unanswered", 0) if used else 0
+    return [wording.label(lang, "unanswered", calls=f"{calls:,}")] if calls else []
 
 
 def _usage(lang: Language, document: Document) -> list[tuple[str, str]]:

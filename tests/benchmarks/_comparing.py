@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 
-def options_of(arguments: list[str] | None, description: str | None) -> argparse.Namespace:
-    """Read --json and --full."""
+def options_of(arguments: list[str] | None, description: str | None, **sizes: int) -> argparse.Namespace:
+    """Read --json and --full, and what else makes the full sizes smaller or larger, each with its default."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print every figure as JSON")
     parser.add_argument("--full", action="store_true", help="all sizes, however long it takes")
+    for name, default in sizes.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"how many {name} with --full ({default:,})")
     return parser.parse_args(arguments)
 
 

@@ -22,14 +22,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.benchmarks import _comparing as comparing
-from tests.benchmarks._months import AGREEMENT, GROUPED, MONTH, agree, fill_calls
+from tests.benchmarks._months import AGREEMENT, GROUPED, MONTH, agree, fill_many_calls
 from tests.benchmarks._serving import ROOT, Site, site
 
 CALLS, ROUNDS = 1_000_000, 3
-FULL_CALLS = (1_000_000, 5_000_000, 20_000_000)
-LIVE_CALLS, READS = 5_000_000, 200
+COUNTED_CALLS, LIVE_CALLS, READS = (1_000_000, 5_000_000, 20_000_000), 5_000_000, 200
+CLOSED_CALLS = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
 SHAPES = ((100, (1000,)),)  # tenants, calls of each, more and more; so that it ends within a minute
-FULL_SHAPES = ((1000, (1000, 3000, 10_000, 30_000)), (10_000, (1000,)))
 BARE = """
 SELECT (started_at AT TIME ZONE 'Asia/Shanghai')::date AS day, count(*), sum(talk_ms), sum((talk_ms + 59999) / 60000)
 FROM usage_call WHERE tenant_id = %s AND period = '2026-10-01' AND answered_at IS NOT NULL GROUP BY day
@@ -38,16 +37,16 @@ FROM usage_call WHERE tenant_id = %s AND period = '2026-10-01' AND answered_at I
 
 def main(arguments: list[str] | None = None) -> int:
     """Count months and close them; print the seconds of each stage, and last the ratio."""
-    options = comparing.options_of(arguments, __doc__)
+    options = comparing.options_of(arguments, __doc__, calls=10_000_000, tenants=1000)
+    sizes, shapes = full_sizes(options.calls, options.tenants) if options.full else ((CALLS,), SHAPES)
     with site() as place:
         os.environ.update(place.environment)
         import django
 
         django.setup()
-        counted, live = count_growing(FULL_CALLS if options.full else (CALLS,))
-        shapes = FULL_SHAPES if options.full else SHAPES
+        counted, live = count_growing(sizes)
         closed = [_said(each) for shape in shapes for each in close_growing(place, *shape)]
-        exponent = grown([(each["calls"], each["seconds"]) for each in closed if each["tenants"] == 1000])
+        exponent = grown([(each["calls"], each["run"]) for each in closed if each["tenants"] == shapes[0][0]])
         from django.db import connection
 
         connection.close()
@@ -61,6 +60,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def full_sizes(calls: int, tenants: int) -> tuple[tuple[int, ...], tuple[tuple[int, tuple[int, ...]], ...]]:
+    """Say how many calls are counted for one tenant, up to twice ``calls``, and the shapes of the closes.
+
+    So many tenants are closed with more and more calls, up to ``calls`` in all; then ten times as many tenants with as
+    many calls in all.
+    """
+    counted = tuple(number for number in COUNTED_CALLS if number <= 2 * calls) or (calls,)
+    closed = (
+        [number for number in CLOSED_CALLS if number < calls] if calls > CLOSED_CALLS[0] else [calls // 10, calls // 3]
+    )
+    each = tuple(max(number // tenants // 50, 1) * 50 for number in (*closed, calls))
+    return counted, ((tenants, each), (10 * tenants, (max(each[-1] // 500, 1) * 50,)))
+
+
 def _said(figures: dict[str, Any]) -> dict[str, Any]:
     """Show on the side what is measured so far: all of it takes half an hour."""
     print(", ".join(f"{name} {value}" for name, value in figures.items()), file=sys.stderr, flush=True)
@@ -72,7 +85,7 @@ def count_growing(sizes: tuple[int, ...]) -> tuple[list[dict[str, Any]], dict[st
     _seller, tenant_id, _last = agree("single", 1, GROUPED)
     counted, live, before = [], dict[str, Any](), 0
     for number in sizes:
-        fill_calls(tenant_id, tenant_id, number, after=before)
+        _filled(tenant_id, tenant_id, number, before)
         counted.append(_said(count_both_ways(number, tenant_id)))
         if number <= LIVE_CALLS:
             live = _said({"live calls": number} | read_live(tenant_id))
@@ -112,10 +125,15 @@ def close_growing(place: Site, tenants: int, sizes: tuple[int, ...]) -> Iterator
     """Close a month of so many tenants with more and more calls each; yield the seconds it took, and of each stage."""
     seller, first, last = agree(f"s{tenants}", tenants)
     for before, each in itertools.pairwise((0, *sizes)):
-        fill_calls(first, last, each, after=before)
+        _filled(first, last, each, before)
         yield close_shape(place, seller, tenants, each)
         _open_again(seller)
     _empty()
+
+
+def _filled(first: int, last: int, each: int, before: int) -> None:
+    seconds = comparing.seconds_of(lambda: fill_many_calls(first, last, each, after=before))
+    _said({"filled": (each - before) * (last - first + 1), "in seconds": round(seconds, 1)})
 
 
 def _open_again(seller: Any) -> None:

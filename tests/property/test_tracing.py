@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from billing.periods import Period, period_containing
 from billing.rating import Line, Terms, Totals, rate, terms_from_versions
+from billing.rating.calls import segment_of, take
+from billing.rating.telling import untold_of
 from tests.property.test_counting import (
     BANDS,
     MONTHS,
@@ -26,8 +28,9 @@ from tests.property.test_counting import (
     counted_by_database,
     records,
 )
+from usage.aggregation import days_of
 from usage.formats.record import CallRecord
-from usage.tracing import Place, TracedCall, calls_of_line, is_traceable, page_of_calls
+from usage.tracing import Place, TracedCall, as_rated, calls_of_line, calls_of_month, is_traceable, page_of_calls
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 BY_BAND = {
@@ -112,14 +115,30 @@ def test_the_calls_behind_a_line_add_up_to_what_it_says(transactional_db: None, 
     timed = {
         (s.number, clause.code) for s in terms.segments for clause in s.agreement.clauses if clause.kind == "duration"
     }
+    measured = {
+        (s.number, clause.code) for s in terms.segments for clause in s.agreement.clauses if clause.kind == "seat"
+    }
     bill = rate(terms, totals)
     assert any(line.code == "reached" and line.evidence and line.evidence.talk_ms for line in bill.lines)
+    assert not list(untold_of(terms, totals, bill))
+    told = set[Place]()
     for line in bill.lines:
-        if (line.version, line.code) not in timed or line.evidence is None or not line.evidence.selector:
+        if line.evidence is None or not line.evidence.selector:
             continue
         calls = list(calls_of_line(tenant_id, terms, totals, line))
-        talk_ms = sum(taken.talk_ms for call in calls for taken in call.taken)
-        sums = sum(call.counts for call in calls), talk_ms, sum(call.billed_seconds for call in calls)
-        assert sums == line.evidence[:3], line.key
+        if (line.version, line.code) not in measured:  # a measure looks at every call and takes none
+            told |= {call.place for call in calls}
+            assert sum(call.counts for call in calls) == line.evidence.calls, line.key
+        if (line.version, line.code) in timed:
+            talk_ms = sum(taken.talk_ms for call in calls for taken in call.taken)
+            assert (talk_ms, sum(call.billed_seconds for call in calls)) == line.evidence[1:3], line.key
         assert is_traceable(line) == bool(calls)
         assert [call.place for call in paged(tenant_id, terms, totals, line, limit)] == [each.place for each in calls]
+    unanswered = 0
+    for call in calls_of_month(tenant_id, terms):
+        segment = segment_of(terms, as_rated(call))
+        taken, untaken = take(segment.agreement, terms.zone, as_rated(call)) if segment else ([], [])
+        assert (call.place in told) == bool(taken), call.call_id
+        unanswered += not taken and not untaken
+        assert taken or untaken or call.answered_at is None, call.call_id
+    assert unanswered == sum(day.unanswered for day in days_of(tenant_id, terms))

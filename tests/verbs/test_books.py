@@ -61,6 +61,8 @@ def test_books_that_are_well_break_nothing(books: Any, capsys: Any) -> None:
         ("I1", "DELETE FROM usage_call WHERE call_id = 'call-1'"),
         ("I1", "UPDATE usage_usagetotal SET billed_seconds = billed_seconds + 60"),
         ("I2", "UPDATE invoices_invoice SET kind = 'credit_note', credits_id = id"),
+        ("I2", "UPDATE invoices_invoice SET document = jsonb_set(document, '{summary,unanswered}', '5')"),
+        ("I2", "UPDATE invoices_invoice SET document = jsonb_set(document, '{bill,lines,0,evidence,calls}', '9')"),
         ("I3", "UPDATE invoices_line SET amount = amount + 1"),
         ("I4", "UPDATE invoices_invoice SET totals = '{\"version\": 1}'"),
         ("I5", "UPDATE invoices_numberseries SET next_number = 3"),

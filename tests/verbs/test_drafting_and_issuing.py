@@ -32,7 +32,8 @@ def test_three_calls_become_two_tier_lines_and_their_total(contract: Any, post: 
         ("talk.tier-2", Decimal("0.300")),
     ]
     assert (draft.net, draft.tax, draft.total) == (Decimal("0.60"), Decimal("0.04"), Decimal("0.64"))
-    assert draft.document["summary"] == {"calls": 3, "answered": 3, "talk_seconds": 132, "billed_seconds": 300}
+    used = {"calls": 3, "answered": 3, "talk_seconds": 132, "billed_seconds": 300, "unanswered": 0}
+    assert draft.document["summary"] == used
 
 
 def test_a_draft_follows_calls_that_come_later(contract: Any, post: Any) -> None:

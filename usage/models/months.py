@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 class UsageMonth(models.Model):
     """One tenant's billing month: whether its totals are stale, and whether it still takes calls.
 
-    ``late_since`` says that calls came, or changed, after it was frozen, for a later invoice to settle.
+    ``counting_since`` is the mark of ``stale_since`` as a count took it, until that count has ended: one that was killed
+    leaves it. ``late_since`` says that calls came, or changed, after it was frozen, for a later invoice to settle.
     """
 
     OPEN, FROZEN = "open", "frozen"
@@ -19,13 +20,17 @@ class UsageMonth(models.Model):
     period = models.DateField()
     state = models.CharField(max_length=8, choices=[(OPEN, _("open")), (FROZEN, _("frozen"))], default=OPEN)
     stale_since = models.DateTimeField(null=True)
+    counting_since = models.DateTimeField(null=True)
     counted_at = models.DateTimeField(null=True)
     frozen_at = models.DateTimeField(null=True)
     late_since = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["stale_since"], name="stale_months", condition=models.Q(stale_since__isnull=False))
+            models.Index(fields=["stale_since"], name="stale_months", condition=models.Q(stale_since__isnull=False)),
+            models.Index(
+                fields=["counting_since"], name="months_being_counted", condition=models.Q(counting_since__isnull=False)
+            ),
         ]
 
 

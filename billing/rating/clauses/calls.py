@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
-from itertools import repeat
 
 from billing.rating.bill import Line
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import CALLS, Metering, Used, usage_lines
 from billing.rating.exact import exact
 from billing.rating.remembering import remembered
-from billing.rating.terms import CallsClause
+from billing.rating.terms import CallsClause, PerUnit
 from billing.rating.totals import Row, Uncovered
+
+FREE = PerUnit(price=Decimal(0))
 
 
 def lines(clause: CallsClause, context: Context) -> list[Line]:
@@ -21,9 +23,9 @@ def lines(clause: CallsClause, context: Context) -> list[Line]:
     if not beyond.rows:
         return charged
     if clause.beyond_limit == "refuse":
-        context.uncovered.extend(map(_refused, repeat(clause), *beyond))
+        context.uncovered.extend(_refused(clause, number, row) for number, row in zip(*beyond, strict=True) if number)
         return charged
-    price = clause.beyond_price if clause.beyond_limit == "charge" else None
+    price = clause.beyond_price if clause.beyond_limit == "charge" else FREE
     if price is None:
         return charged
     return [*charged, *usage_lines(clause, context, beyond, metering(clause), price=price, suffix="beyond")]
@@ -52,9 +54,9 @@ def limited(clause: CallsClause, context: Context, calls: Used) -> tuple[Used, U
     month = None if clause.limit_per_month is None else int(clause.limit_per_month * context.allowance_share)
     days: dict[object, int] = {}
     months: dict[str, int] = {}
-    within: list[tuple[int, Row]] = []
-    beyond: list[tuple[int, Row]] = []
-    for row in sorted(calls.rows, key=_order):
+    rooms: list[int] = []
+    rows = sorted(calls.rows, key=_order)
+    for row in rows:
         scope = row.group if clause.tiers_per == "group" else ""
         room = row.calls
         if clause.limit_per_day is not None:
@@ -63,13 +65,15 @@ def limited(clause: CallsClause, context: Context, calls: Used) -> tuple[Used, U
             room = min(room, month - months.get(scope, 0))
         days[(scope, row.on)] = days.get((scope, row.on), 0) + room
         months[scope] = months.get(scope, 0) + room
-        within.extend([(room, row)] if room else [])
-        beyond.extend([(row.calls - room, row)] if row.calls > room else [])
-    return _beside(within), _beside(beyond)
+        rooms.append(room)
+    return _of_groups(rooms, rows), _of_groups([row.calls - room for room, row in zip(rooms, rows, strict=True)], rows)
 
 
-def _beside(pairs: list[tuple[int, Row]]) -> Used:
-    return Used([calls for calls, _ in pairs], [row for _, row in pairs])
+def _of_groups(raw: list[int], rows: list[Row]) -> Used:
+    """Give the usage of the groups that have some, with all their rows: which calls were beyond cannot be said."""
+    groups = {row.group for number, row in zip(raw, rows, strict=True) if number}
+    kept = [(number, row) for number, row in zip(raw, rows, strict=True) if row.group in groups]
+    return Used([number for number, _ in kept], [row for _, row in kept])
 
 
 def _order(row: Row) -> tuple[str, str, tuple[tuple[str, str], ...]]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from billing.rating.bill import Line, Step
 from billing.rating.clauses.context import Context
 from billing.rating.clauses.usage import Metering, Used, usage_lines
-from billing.rating.exact import exact
+from billing.rating.exact import ZERO, exact
 from billing.rating.remembering import remembered
 from billing.rating.terms import FeatureClause
 from billing.rating.totals import Row
@@ -20,18 +20,20 @@ def lines(clause: FeatureClause, context: Context) -> list[Line]:
 
 
 def used(clause: FeatureClause, context: Context) -> Used:
-    """Aggregate rows by the clause: sums and window sums add up, of maxima and latest values one row remains.
+    """Aggregate rows by the clause: sums and window sums add up, of maxima and latest values one row's counts.
 
-    Distinct values add up only because the totals carry them on one row for the whole segment.
+    The calls of the other rows were looked at, too, and stay behind the line. Distinct values add up only because the
+    totals carry them on one row for the whole segment.
     """
     rows = context.rows.get(clause.code, [])
-    if clause.window is None and clause.aggregate in ("max", "latest"):
-        by_place: dict[tuple[str, tuple[tuple[str, str], ...]], list[Row]] = {}
-        for row in rows:
-            by_place.setdefault((row.group, row.cell), []).append(row)
-        pick = _highest if clause.aggregate == "max" else _latest
-        rows = [pick(members) for members in by_place.values()]
-    return Used([exact(row.value) for row in rows], rows)
+    if clause.window is not None or clause.aggregate not in ("max", "latest"):
+        return Used([exact(row.value) for row in rows], rows)
+    by_place: dict[tuple[str, tuple[tuple[str, str], ...]], list[Row]] = {}
+    for row in rows:
+        by_place.setdefault((row.group, row.cell), []).append(row)
+    pick = _highest if clause.aggregate == "max" else _latest
+    picked = {id(pick(members)) for members in by_place.values()}
+    return Used([exact(row.value) if id(row) in picked else ZERO for row in rows], rows)
 
 
 def _highest(rows: list[Row]) -> Row:

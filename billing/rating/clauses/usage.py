@@ -83,13 +83,14 @@ def usage_lines(
     suffix: str = "",
 ) -> list[Line]:
     """Turn the usage of a clause into its lines; ``price`` and ``suffix`` for usage beyond a limit."""
+    portions = usage_portions(clause, context, used, metering, price=price, suffix=suffix)
     return [
         line
-        for portion in usage_portions(clause, context, used, metering, price=price, suffix=suffix)
+        for portion, shares in _printed(portions)
         for line in context.lines(
             clause,
             "usage",
-            [(part, units) for part, units in portion.shares if units.numerator or part.amount.numerator],
+            shares,
             head=portion.head,
             unit=metering.unit,
             evidence=portion.evidence,
@@ -98,6 +99,18 @@ def usage_lines(
             suffix=suffix,
         )
     ]
+
+
+def _printed(portions: list[Portion]) -> Iterator[tuple[Portion, Sequence[tuple[Part, Fraction]]]]:
+    """Leave out parts without units and amount, unless calls would then stand on no line: those are told at zero."""
+    charged = [[share for share in each.shares if share[1].numerator or share[0].amount.numerator] for each in portions]
+    told = {each.evidence.selector for each, shares in zip(portions, charged, strict=True) if shares}
+    for portion, shares in zip(portions, charged, strict=True):
+        if not shares and any(portion.evidence[:3]) and portion.evidence.selector not in told:
+            told.add(portion.evidence.selector)
+            yield portion, portion.shares[:1]
+        else:
+            yield portion, shares
 
 
 def usage_portions(
@@ -264,8 +277,13 @@ def _shared_out(context: Context, clause: UsageClause, portion: Portion) -> Iter
     members = sorted(portion.used.by(GROUP).items())
     weights = {group: Fraction(sum(used.raw)) for group, used in members}
     whole = total(weights.values())
-    if not whole:
-        yield portion
+    if not whole:  # a minimum is owed by all together, and the calls are those of their groups
+        yield portion._replace(evidence=Evidence())
+        nothing = portion.shares[0][0]._replace(quantity=ZERO, amount=ZERO)
+        nothing = nothing._replace(steps=(*nothing.steps, Step("multiply", ZERO, "group_share")))
+        for group, used in members:
+            evidence = evidence_of(context, clause, group, portion.cell, used.rows)
+            yield Portion(group, portion.cell, [(nothing, ZERO)], portion.head, evidence, used)
         return
     for part, units in portion.shares:
         for group, used in members:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime
+from math import inf
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
@@ -22,7 +23,7 @@ from invoices.drafting import compute_draft
 from invoices.findings import sentence_of
 from invoices.models import CloseRun, RunStep
 from invoices.reporting import why_parked
-from invoices.tasks import continue_closes, work_on_some
+from invoices.tasks import WAKE_EXPIRES_SECONDS, continue_closes, work_on_some
 from tenants.models import Seller, Tenant
 from usage.aggregation import count_month_of
 
@@ -80,9 +81,11 @@ class Command(BaseCommand):
         helpers = [self._helper(run) for _ in range(workers - 1)]
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(str(run), total=None, left="")
-            if workers == 0:
-                continue_closes()
+            woken = -inf
             while True:
+                if workers == 0 and time.monotonic() - woken > WAKE_EXPIRES_SECONDS:
+                    continue_closes()  # again and again: what no worker came to in time is gone, and beat may be down
+                    woken = time.monotonic()
                 worked = workers > 0 and work_on_some(run.pk)
                 run.refresh_from_db()
                 progress = progress_of(run, datetime.now(UTC))

@@ -6,7 +6,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from itertools import chain
 from typing import Any
 
@@ -18,12 +19,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from billing.money import decimals_of
 from billing.periods import Period
 from invoices.approving import request_issue
+from invoices.closing import start_close
 from invoices.links import page_link
 from invoices.management.demo.mailbox import messages
 from invoices.management.demo.processes import ChildEnded, Children, free_port, wait_until
 from invoices.management.demo.vendor import Customer, batches_of, full_months, make_vendor
-from invoices.models import Delivery, Invoice
-from invoices.tasks import deliver_due, draft_contract_month, issue_invoice
+from invoices.models import Delivery, Finding, Invoice, RunStep
+from invoices.stepping import accept
+from invoices.tasks import continue_closes, deliver_due, issue_invoice
 from tenants.models import PriceNotice, Seller
 from tenants.tasks import send_due_notices
 from usage.models import UsageMonth
@@ -155,7 +158,7 @@ class Command(BaseCommand):
             return False
 
     def _close(self, progress: Progress, children: Children, customers: list[Customer], month: Period) -> None:
-        """Have the worker count, draft, issue and mail the month; what is done already stays as it is."""
+        """Have the worker count, close, issue and mail the month; what is done already stays as it is."""
         ids = [customer.tenant.pk for customer in customers]
         contracts = [customer.contract.pk for customer in customers]
         invoices = Invoice.objects.filter(contract__in=contracts, period_starts_on=month.starts_on)
@@ -171,17 +174,22 @@ class Command(BaseCommand):
             return not waiting
 
         wait_until(counted, "counting", children)
-        drafting = progress.add_task("drafts", total=len(ids))
-        drafted = set(invoices.values_list("contract_id", flat=True))
-        for contract in contracts:
-            if contract not in drafted:
-                draft_contract_month.delay(contract, month.starts_on.isoformat())
+        closing = progress.add_task("contracts closed", total=len(ids))
+        # --today may name a day to come: the month has ended all the same.
+        ended = max(datetime.now(UTC), datetime.combine(month.ends_on + timedelta(days=1), clock.min, UTC))
+        for each in customers:
+            run = start_close(each.tenant.seller, month.starts_on, by="demo", now=ended, tenant=each.tenant)
+        continue_closes()
 
-        def all_drafted() -> bool:
-            progress.update(drafting, completed=invoices.count())
-            return invoices.count() == len(ids)
+        def all_closed() -> bool:
+            steps = run.steps.filter(contract__in=contracts)
+            for finding in Finding.objects.filter(step__in=steps, severity=Finding.ERROR, accepted_at=None):
+                accept(finding.pk, reason="The demo reviewed it.", by="demo clerk", now=datetime.now(UTC))
+            ready = steps.filter(state=RunStep.READY).count()
+            progress.update(closing, completed=ready)
+            return ready == len(ids)
 
-        wait_until(all_drafted, "drafting", children)
+        wait_until(all_closed, "closing", children)
         self._issue(progress, children, invoices)
 
     def _issue(self, progress: Progress, children: Children, invoices: Any) -> None:

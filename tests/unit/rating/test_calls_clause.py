@@ -68,7 +68,9 @@ def test_a_monthly_limit_is_prorated_to_whole_calls() -> None:
 
 
 def test_calls_beyond_the_limit_may_be_free() -> None:
-    assert amounts(bill(terms(dials("1", limit_per_day=10, beyond_limit="free")), *days(15))) == {"dials": "10.00"}
+    free = bill(terms(dials("1", limit_per_day=10, beyond_limit="free")), *days(15))
+    assert amounts(free) == {"dials": "10.00", "dials.beyond": "0.00"}
+    assert free.lines[1].quantity_billed == 5
 
 
 def test_calls_that_should_have_been_refused_wait_for_a_person() -> None:
