@@ -61,9 +61,11 @@ def test_the_next_tick_counts_a_month_whose_count_was_killed(killed: Any) -> Non
 def test_a_tick_leaves_a_month_alone_that_somebody_counts(tenant: Any, contract: Any, post: Any) -> None:
     post(call_of(1))
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_key("counting", tenant.pk, OCTOBER.starts_on)])
+        key = lock_key("counting", tenant.pk, OCTOBER.starts_on)
+        other.execute("SELECT pg_advisory_lock(%s)", [key])
         assert not count_if_stale(tenant, OCTOBER, NOW)
         assert stale_months(10) == [(tenant.pk, OCTOBER.starts_on)]
+        other.execute("SELECT pg_advisory_unlock(%s)", [key])
     assert count_if_stale(tenant, OCTOBER, NOW)
 
 
