@@ -37,7 +37,7 @@ from billing.rating.bundle import (
     document_bytes,
     rows_of,
 )
-from billing.rating.calls import Call, local_day, segment_of
+from billing.rating.calls import Call, local_day, segment_of, take
 from billing.rating.container import Differs, check_container, same
 from billing.rating.counting import takings
 from billing.rating.difference import Difference
@@ -250,7 +250,9 @@ def _led_to(line: Line) -> object:
 
 def _compare_days(invoice: dict[str, Any], terms: Terms, calls: Iterable[Call], totals: Totals) -> None:
     days: dict[date, list[int]] = {}
+    unanswered = 0
     for call in calls:
+        unanswered += not call.answered and _concerns_nobody(terms, call)
         day = days.setdefault(local_day(terms.zone, call.started_at), [0, 0, 0, 0])
         day[0] += 1
         day[1] += call.answered
@@ -265,7 +267,12 @@ def _compare_days(invoice: dict[str, Any], terms: Terms, calls: Iterable[Call], 
     same("invoice.json: usage_by_day", invoice["usage_by_day"], found)
     number, answered, talk_ms, billed = (sum(sums[index] for sums in days.values()) for index in range(4))
     summary = {"calls": number, "answered": answered, "talk_seconds": talk_ms // 1000, "billed_seconds": billed}
-    same("invoice.json: summary", invoice["summary"], summary)
+    same("invoice.json: summary", invoice["summary"], summary | {"unanswered": unanswered})
+
+
+def _concerns_nobody(terms: Terms, call: Call) -> bool:
+    segment = segment_of(terms, call)
+    return segment is not None and not any(take(segment.agreement, terms.zone, call))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
