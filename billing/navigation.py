@@ -51,6 +51,7 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
             ("usage_calllisting", "call"), ("usage_batchlisting", "upload_file"), ("usage_quarantinelisting", "gpp_maybe"),
             ("usage_declarationlisting", "assignment_turned_in"), ("usage_levellisting", "monitoring"),
             ("usage_silencealarm", "notifications_paused"),
+            ("tenants_budget", "savings"), ("tenants_budgetalert", "notifications_active"),
         ],
     ),
     (

@@ -56,6 +56,21 @@ def send_back(invoice_id: int, *, reason: str, by: str, now: datetime) -> Invoic
     return waiting
 
 
+def hold(invoice_id: int, *, reason: str, by: str, now: datetime) -> Invoice:
+    """Say why a draft waits; it goes to the end of the queue until it is drafted anew or put up for approval after all.
+
+    Raises CannotApprove without a reason, and for what is no draft.
+    """
+    if not reason.strip() or not by:
+        raise CannotApprove("reason_needed", _("Say why it is held."), pointer="/reason")
+    with transaction.atomic(durable=True):
+        draft = locked_invoice(invoice_id)
+        if draft.state != Invoice.DRAFT:
+            raise CannotApprove("no_draft", _("Only a draft can be held."))
+        record(draft, InvoiceEvent.HELD, by=by, reason=reason, now=now)
+    return draft
+
+
 def withdraw_request(invoice: Invoice) -> None:
     """Make it a draft again, unsaved: what was asked for is not what it says now."""
     invoice.state, invoice.requested_by, invoice.requested_at = Invoice.DRAFT, "", None

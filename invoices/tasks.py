@@ -15,6 +15,9 @@ from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
 from invoices import auditing, closing, disputing, stepping
 from invoices.approving import note_refusal
+from invoices.budget_mails import tell_of_budget
+from invoices.budgeting import due_tenants, put_off
+from invoices.budgeting import watch_budgets as look_at_budgets
 from invoices.drafting import draft_month
 from invoices.issuing import issue
 from invoices.mailing import deliver
@@ -22,12 +25,13 @@ from invoices.models import BooksMail, Delivery, DisputeMail, StatementMail
 from invoices.reminding import owe_reminders
 from invoices.settling import let_settled_months_go as release_settled_months
 from invoices.stating import owe_monthly_statements, send_statement
-from tenants.models import Contract
+from tenants.models import BudgetMail, Contract
 
 DELIVERIES_A_TICK, DELIVERY_EXPIRES_SECONDS = 500, 30  # by then the next tick asks for it again
 WORKERS_WOKEN, WAKE_EXPIRES_SECONDS, SLICE_SECONDS = 8, 10, 20
 REHEARSAL_HOUR = 3
 BOOKS_SECONDS = 7200
+TENANTS_A_TICK, BUDGET_SECONDS = 500, 40
 log = structlog.get_logger(__name__)
 
 
@@ -136,6 +140,25 @@ def tell_of_disputes() -> None:
     give_up_interrupted(DisputeMail, now)
     for mail_id in due_mails(DisputeMail, now, DELIVERIES_A_TICK):
         log.info("mail about a dispute", mail_id=mail_id, state=disputing.tell(mail_id, datetime.now(UTC)))
+
+
+@shared_task
+def watch_budgets() -> None:
+    """Look at the budgets that are due, and send the mails about them; one that cannot be looked at keeps none waiting."""
+    until = monotonic() + BUDGET_SECONDS
+    for tenant_id in due_tenants(datetime.now(UTC), TENANTS_A_TICK):
+        if monotonic() > until:
+            break  # the next tick goes on
+        try:
+            for alert in look_at_budgets(tenant_id, datetime.now(UTC)):
+                log.info("budget alert", tenant_id=tenant_id, alert_id=alert.pk, kind=alert.kind, percent=alert.percent)
+        except Exception:
+            log.exception("budgets not looked at", tenant_id=tenant_id)
+            put_off(tenant_id, datetime.now(UTC))
+    now = datetime.now(UTC)
+    give_up_interrupted(BudgetMail, now)
+    for mail_id in due_mails(BudgetMail, now, DELIVERIES_A_TICK):
+        log.info("mail about a budget", mail_id=mail_id, state=tell_of_budget(mail_id, datetime.now(UTC)))
 
 
 @shared_task

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -262,12 +262,25 @@ def totals_of(
 
     ``known`` as in ``calls_of``: single events are read from the calls themselves. ``entered`` spares a question.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS, [tenant_id, beside or contract_id, terms.period.starts_on])
+        counted = read_totals(map(Total._make, cursor.fetchall()))
+    entered = entered or entered_at_all([contract_id])[contract_id]
+    measured = measured_in(contract_id, terms.period) if entered.levels else ()
+    return replace(
+        counted,
+        events=tuple(events_of(tenant_id, terms, known=known)),
+        subscriptions=held_in(contract_id, terms.period) if entered.subscriptions else (),
+        measurements=beside_entered(measured, counted.measurements),
+        balances=balances_in(contract_id, terms.period) if entered.packages else (),
+    )
+
+
+def read_totals(found: Iterable[Total]) -> Totals:
+    """Put stored totals into the engine's form: rows, uncovered usage, and the service levels that the calls tell."""
     rows: list[Row] = []
     uncovered: list[Uncovered] = []
     counts: dict[str, tuple[int, int]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(TOTALS, [tenant_id, beside or contract_id, terms.period.starts_on])
-        found = map(Total._make, cursor.fetchall())
     for total in found:
         cell = tuple((name, value) for name, value in json.loads(total.cell)) if total.cell else ()
         if total.meter == LEVEL:
@@ -291,16 +304,7 @@ def totals_of(
                     on=total.day,
                 )
             )
-    entered = entered or entered_at_all([contract_id])[contract_id]
-    measured = measured_in(contract_id, terms.period) if entered.levels else ()
-    return Totals(
-        rows=tuple(rows),
-        uncovered=tuple(uncovered),
-        events=tuple(_events(tenant_id, terms, known=known)),
-        subscriptions=held_in(contract_id, terms.period) if entered.subscriptions else (),
-        measurements=beside_entered(measured, levels_of(counts)),
-        balances=balances_in(contract_id, terms.period) if entered.packages else (),
-    )
+    return Totals(rows=tuple(rows), uncovered=tuple(uncovered), measurements=levels_of(counts))
 
 
 def _terms_in_force(tenant: Tenant, month: Period) -> list[tuple[int, Terms]]:
@@ -350,7 +354,7 @@ def days_of(tenant_id: int, terms: Terms) -> list[Day]:
     return found
 
 
-def _events(tenant_id: int, terms: Terms, *, known: bool) -> Iterator[Event]:
+def events_of(tenant_id: int, terms: Terms, *, known: bool = False) -> Iterator[Event]:
     """List single events where a percentage price looks at each; they are read from the calls themselves."""
     for segment in terms.segments:
         for takings in meters(segment.agreement).values():

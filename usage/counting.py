@@ -7,51 +7,105 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from billing.periods import Period, midnight
 from billing.rating.counting import Taking, meters
 from billing.rating.levels import Told, counted_measures
-from billing.rating.terms import Agreement, Beside, Segment, Select, Terms
+from billing.rating.terms import Agreement, Beside, DurationRule, Segment, Select, Terms
 from usage import selectors
 from usage.selectors import COUNTED
 
 LEVEL = "level"  # the meter of rows that count a service level: ``calls`` it looks at, ``value`` those that met it
 
 
+class Rows(NamedTuple):
+    """What a row of ``usage_call`` stands for: how to count the calls of rows, and a row's talk in milliseconds.
+
+    ``times`` multiplies what holds for each call of a row; ``also`` is what a subquery passes on to count them.
+    """
+
+    calls: Composable = SQL("count(*)")
+    talk: Composable = SQL("talk_ms")
+    agent: Composable = SQL("agent_ms")
+    times: Composable = SQL("")
+    also: Composable = SQL("")
+
+
+EACH_CALL = Rows()
+# Calls that nobody tells apart in one row, as ``usage.condensing`` puts them together.
+ALIKE = Rows(
+    calls=SQL("COALESCE(sum(alike), 0)"),
+    talk=SQL("talk_sum"),
+    agent=SQL("agent_sum"),
+    times=SQL(" * alike"),
+    also=SQL(", alike"),
+)
+
+
 def counting_statements(
     tenant_id: int, contract_id: int, terms: Terms, segment: Segment, *, known: bool = False
 ) -> Iterator[Composable]:
     """Build the statements that fill the totals of one segment: one for each meter. ``known`` as in ``calls_of``."""
+    for meter in (None, *meters(segment.agreement)):
+        for selected in totals_selected(tenant_id, contract_id, terms, segment, meter, known=known):
+            yield INTO + selected
+
+
+def totals_selected(
+    tenant_id: int,
+    contract_id: int,
+    terms: Terms,
+    segment: Segment,
+    meter: str | None,
+    *,
+    known: bool = False,
+    rows: Rows = EACH_CALL,
+) -> Iterator[Composable]:
+    """Build what selects the totals of a meter of a segment; without one, of what belongs to no meter."""
     calls = calls_of(tenant_id, terms, segment, known=known)
     head = SQL("{}, {}, {}::date, {}").format(
         Literal(tenant_id), Literal(contract_id), Literal(terms.period.starts_on), Literal(segment.number)
     )
     by_meter = meters(segment.agreement)
+    if meter is None:
+        yield from _on_no_meter(head, by_meter, calls, terms.zone, segment, rows)
+        return
+    takings = by_meter[meter]
+    if takings[0].measure:
+        yield _measured(head, meter, takings[0], calls, segment)
+    elif takings[0].counter is not None:
+        for taking in takings:
+            yield _counter(head, meter, takings, taking, calls, terms.zone, segment, rows)
+        if takings[0].needs_cover:
+            yield _counter_uncovered(head, meter, takings, calls, terms.zone, segment, rows)
+    else:
+        yield _talk_or_calls(head, meter, takings, calls, terms.zone, segment, rows)
+
+
+def _on_no_meter(
+    head: Composable,
+    by_meter: Mapping[str, tuple[Taking, ...]],
+    calls: Composable,
+    zone: str,
+    segment: Segment,
+    rows: Rows,
+) -> Iterator[Composable]:
     if told := counted_measures(segment.agreement):
-        yield _levels(head, told, calls, segment)
-    left_over = selectors.taken_by_none(by_meter.values(), segment.agreement, terms.zone)
+        yield _levels(head, told, calls, segment, rows)
+    left_over = selectors.taken_by_none(by_meter.values(), segment.agreement, zone)
     if left_over is not None and not cut_at_edges(by_meter.get("talk", ())):  # else the engine says who saw them
-        yield _seen_by_none(head, left_over, calls, terms.zone)
-    for meter, takings in by_meter.items():
-        if takings[0].measure:
-            yield _measured(head, meter, takings[0], calls, segment)
-        elif takings[0].counter is not None:
-            for taking in takings:
-                yield _counter(head, meter, takings, taking, calls, terms.zone, segment)
-            if takings[0].needs_cover:
-                yield _counter_uncovered(head, meter, takings, calls, terms.zone, segment)
-        else:
-            yield _talk_or_calls(head, meter, takings, calls, terms.zone, segment)
+        yield _seen_by_none(head, left_over, calls, zone, rows)
 
 
 def count_ungoverned(
     tenant_id: int, contract_id: int, terms: Terms, gap: Period, taken: Sequence[Beside]
 ) -> Composable:
     """Count the answered calls of days on which no contract takes the rest, and that none of those for certain calls takes."""
-    return _INTO + SQL(
-        "SELECT {}, {}, {}::date, '', 'talk', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]' {} "
+    return INTO + SQL(
+        "SELECT {}, {}, {}::date, '', 'talk', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]'::jsonb {} "
         "AND answered_at IS NOT NULL AND {} GROUP BY day"
     ).format(
         Literal(tenant_id),
@@ -63,14 +117,14 @@ def count_ungoverned(
     )
 
 
-def _seen_by_none(head: Composable, left_over: Composable, calls: Composable, zone: str) -> Composable:
+def _seen_by_none(head: Composable, left_over: Composable, calls: Composable, zone: str, rows: Rows) -> Composable:
     """Count the answered calls that are on no meter of the contract."""
-    return _INTO + SQL(
-        "SELECT {}, 'any', '', {} AS day, '', '', count(*), sum(talk_ms), 0, 0, '[]' {} AND {} GROUP BY day"
-    ).format(head, selectors.local_day(zone), calls, left_over)
+    return SQL("SELECT {}, 'any', '', {} AS day, '', '', {}, sum({}), 0, 0, '[]'::jsonb {} AND {} GROUP BY day").format(
+        head, selectors.local_day(zone), rows.calls, rows.talk, calls, left_over
+    )
 
 
-def _levels(head: Composable, told: Mapping[str, Told], calls: Composable, segment: Segment) -> Composable:
+def _levels(head: Composable, told: Mapping[str, Told], calls: Composable, segment: Segment, made: Rows) -> Composable:
     """Count, for each service level that the calls tell, the calls it looks at and those that met it, in one pass."""
     columns, rows = [], []
     for number, (measure, each) in enumerate(told.items()):
@@ -80,14 +134,20 @@ def _levels(head: Composable, told: Mapping[str, Told], calls: Composable, segme
             met.append(SQL("answered_at - started_at <= {}::interval").format(Literal(each.within)))
         looked_name, met_name = Identifier(f"looked_{number}"), Identifier(f"met_{number}")
         columns += [
-            SQL("count(*) FILTER (WHERE {}) AS {}").format(looked_at, looked_name),
-            SQL("count(*) FILTER (WHERE {}) AS {}").format(selectors.all_of(met), met_name),
+            SQL("{} AS {}").format(_counting(made, looked_at), looked_name),
+            SQL("{} AS {}").format(_counting(made, selectors.all_of(met)), met_name),
         ]
         rows.append(SQL("({}, {}, {})").format(Literal(measure), looked_name, met_name))
-    return _INTO + SQL(
-        "SELECT {}, {}, measure, {}::date, '', '', looked, 0, 0, met, '[]' FROM (SELECT {} {}) AS counted, "
+    return SQL(
+        "SELECT {}, {}, measure, {}::date, '', '', looked, 0, 0, met, '[]'::jsonb FROM (SELECT {} {}) AS counted, "
         "LATERAL (VALUES {}) AS level (measure, looked, met)"
     ).format(head, Literal(LEVEL), Literal(segment.starts_on), SQL(", ").join(columns), calls, SQL(", ").join(rows))
+
+
+def _counting(rows: Rows, condition: Composable) -> Composable:
+    if rows is EACH_CALL:
+        return SQL("count(*) FILTER (WHERE {})").format(condition)
+    return SQL("COALESCE(sum(alike) FILTER (WHERE {}), 0)").format(condition)
 
 
 def calls_of(tenant_id: int, terms: Terms, segment: Segment | Period, *, known: bool = False) -> Composable:
@@ -126,14 +186,20 @@ WHERE v.tenant_id = {tenant} AND v.late AND v.kind = 'correction' AND changed.pe
 AND EXISTS (SELECT FROM usage_call AS c WHERE (c.tenant_id, c.source_id, c.call_id, c.leg, c.period)
   = (v.tenant_id, v.source_id, v.call_id, v.leg, v.period) AND c.flags && '{{changed_late}}')
 ) AS usage_call""")
-_INTO = SQL(
+INTO = SQL(
     'INSERT INTO usage_usagetotal (tenant_id, contract_id, period, segment, meter, clause, day, "group", cell, calls, '
     "talk_ms, billed_seconds, value, histogram) "
 )
 
 
 def _talk_or_calls(
-    head: Composable, meter: str, takings: tuple[Taking, ...], calls: Composable, zone: str, segment: Segment
+    head: Composable,
+    meter: str,
+    takings: tuple[Taking, ...],
+    calls: Composable,
+    zone: str,
+    segment: Segment,
+    rows: Rows,
 ) -> Composable:
     """Count calls and seconds of one meter in one pass: each call goes to the first clause that matches."""
     agreement = segment.agreement
@@ -163,26 +229,34 @@ def _talk_or_calls(
         "grp": by_clause([group_of(t, segment, zone) for t in takings], empty),
         "cell": by_clause([cell_of(t, segment, zone) for t in takings], empty),
         "talk": by_clause(
-            [selectors.counted_ms(t.rule) if t.rule else zero for t in takings],
-            SQL("talk_ms") if takings[0].rule else zero,
+            [_talked(t.rule, rows) if t.rule else zero for t in takings],
+            rows.talk if takings[0].rule else zero,
         ),
-        "billed": by_clause([selectors.billed_seconds(t.rule) if t.rule else zero for t in takings], zero),
+        "billed": by_clause([selectors.billed_seconds(t.rule) + rows.times if t.rule else zero for t in takings], zero),
         "number": by_clause([_number(t) for t in takings], SQL("NULL::bigint")),
     }
-    inner = SQL("SELECT {} {} AND {}").format(
-        SQL(", ").join([SQL("{} AS {}").format(each, SQL(name)) for name, each in columns.items()]), calls, considered
+    inner = SQL("SELECT {}{} {} AND {}").format(
+        SQL(", ").join([SQL("{} AS {}").format(each, SQL(name)) for name, each in columns.items()]),
+        rows.also,
+        calls,
+        considered,
     )
     if not any(taking.histogram for taking in takings):
-        return _INTO + SQL(
-            "SELECT {}, {}, clause, day, grp, cell, count(*), sum(talk), sum(billed), 0, '[]' FROM ({}) AS taken "
+        return SQL(
+            "SELECT {}, {}, clause, day, grp, cell, {}, sum(talk), sum(billed), 0, '[]'::jsonb FROM ({}) AS taken "
             "GROUP BY clause, day, grp, cell"
-        ).format(head, Literal(meter), inner)
-    return _INTO + SQL(
+        ).format(head, Literal(meter), rows.calls, inner)
+    return SQL(
         "SELECT {}, {}, clause, day, grp, cell, sum(n), sum(talk), sum(billed), 0, "
         "COALESCE(jsonb_agg(jsonb_build_array(number, n) ORDER BY number) FILTER (WHERE number IS NOT NULL), '[]') "
-        "FROM (SELECT clause, day, grp, cell, number, count(*) AS n, sum(talk) AS talk, sum(billed) AS billed "
+        "FROM (SELECT clause, day, grp, cell, number, {} AS n, sum(talk) AS talk, sum(billed) AS billed "
         "FROM ({}) AS taken GROUP BY clause, day, grp, cell, number) AS counted GROUP BY clause, day, grp, cell"
-    ).format(head, Literal(meter), inner)
+    ).format(head, Literal(meter), rows.calls, inner)
+
+
+def _talked(rule: DurationRule, rows: Rows) -> Composable:
+    """Give the expression for the talk a rule bills: the robot's part, or the whole."""
+    return SQL("({} - {})").format(rows.talk, rows.agent) if rule.legs == "robot" else rows.talk
 
 
 def cut_at_edges(takings: Sequence[Taking]) -> bool:
@@ -245,6 +319,7 @@ def _counter(
     calls: Composable,
     zone: str,
     segment: Segment,
+    rows: Rows,
 ) -> Composable:
     """Aggregate a counter of the calls one clause takes: sum, max, latest or distinct, or extremes within a window."""
     value = SQL("(counters ->> {})").format(Literal(taking.counter))
@@ -254,12 +329,13 @@ def _counter(
         if taking.aggregate == "distinct"
         else selectors.local_day(zone)
     )
-    inner = SQL("SELECT {} AS day, {} AS grp, {} AS cell, started_at, {} AS number, {} AS text {} AND {}").format(
+    inner = SQL("SELECT {} AS day, {} AS grp, {} AS cell, started_at, {} AS number, {} AS text{} {} AND {}").format(
         day,
         group_of(taking, segment, zone),
         cell_of(taking, segment, zone),
         number,
         value,
+        rows.also,
         calls,
         selectors.taken_first(takings, taking.clause, segment.agreement, zone),
     )
@@ -275,24 +351,32 @@ def _counter(
             "GROUP BY day, grp, cell, date_trunc({}, started_at AT TIME ZONE {})"
         ).format(SQL("min" if taking.window_takes == "min" else "max"), inner, Literal(taking.window), Literal(zone))
         aggregated = SQL("sum(number)")
-    return _INTO + SQL(
-        "SELECT {}, {}, {}, day, grp, cell, {}, 0, 0, {}, '[]' FROM ({}) AS taken GROUP BY day, grp, cell"
+    return SQL(
+        "SELECT {}, {}, {}, day, grp, cell, {}, 0, 0, {}, '[]'::jsonb FROM ({}) AS taken GROUP BY day, grp, cell"
     ).format(
-        head, Literal(meter), Literal(taking.clause), SQL("sum(n)" if taking.window else "count(*)"), aggregated, inner
+        head, Literal(meter), Literal(taking.clause), SQL("sum(n)") if taking.window else rows.calls, aggregated, inner
     )
 
 
 def _counter_uncovered(
-    head: Composable, meter: str, takings: tuple[Taking, ...], calls: Composable, zone: str, segment: Segment
+    head: Composable,
+    meter: str,
+    takings: tuple[Taking, ...],
+    calls: Composable,
+    zone: str,
+    segment: Segment,
+    rows: Rows,
 ) -> Composable:
     nobody = SQL("NOT COALESCE({}, FALSE)").format(
         selectors.any_of([selectors.takes(taking, segment.agreement, zone) for taking in takings])
     )
     name = Literal(takings[0].counter)
-    return _INTO + SQL(
-        "SELECT {}, {}, '', {} AS day, '', '', count(*), 0, 0, sum((counters ->> {})::numeric), '[]' {} "
+    return SQL(
+        "SELECT {}, {}, '', {} AS day, '', '', {}, 0, 0, sum((counters ->> {})::numeric), '[]'::jsonb {} "
         "AND {} AND {} GROUP BY day"
-    ).format(head, Literal(meter), selectors.local_day(zone), name, calls, selectors.lacking(takings), nobody)
+    ).format(
+        head, Literal(meter), selectors.local_day(zone), rows.calls, name, calls, selectors.lacking(takings), nobody
+    )
 
 
 def _measured(head: Composable, meter: str, taking: Taking, calls: Composable, segment: Segment) -> Composable:
@@ -308,6 +392,6 @@ def _measured(head: Composable, meter: str, taking: Taking, calls: Composable, s
     else:
         column = SQL("robot" if taking.measure == "distinct_robots" else "line")
         value = SQL("SELECT count(DISTINCT {0}) {1} AND answered_at IS NOT NULL AND {0} <> ''").format(column, calls)
-    return _INTO + SQL("SELECT {}, {}, {}, {}, '', '', count(*), COALESCE(sum(talk_ms), 0), 0, ({}), '[]' {}").format(
+    return SQL("SELECT {}, {}, {}, {}, '', '', count(*), COALESCE(sum(talk_ms), 0), 0, ({}), '[]'::jsonb {}").format(
         head, Literal(meter), Literal(taking.clause), day, value, calls
     )

@@ -37,8 +37,16 @@ def count_cut_calls(
     cursor: Any, tenant_id: int, contract_id: int, terms: Terms, segment: Segment, *, known: bool = False
 ) -> None:
     """Add the calls that the database left out to a segment's totals, within the caller's transaction."""
-    alone = replace(terms, segments=(segment,))
     head = (tenant_id, contract_id, terms.period.starts_on, segment.number)
+    for row in cut_calls(cursor.connection, tenant_id, terms, segment, known=known):
+        cursor.execute(ADD, [*head, *row])
+
+
+def cut_calls(
+    connection: Any, tenant_id: int, terms: Terms, segment: Segment, *, known: bool = False
+) -> Iterator[list[Any]]:
+    """Yield the totals of the calls that the database leaves out: what stands in the columns from ``meter`` on."""
+    alone = replace(terms, segments=(segment,))
     for meter, takings in meters(segment.agreement).items():
         if not cut_at_edges(takings):
             continue
@@ -46,9 +54,8 @@ def count_cut_calls(
         left = SQL("{} AND {}").format(
             calls_of(tenant_id, terms, segment, known=known), left_to_the_engine(takings, segment.agreement, terms.zone)
         )
-        for day, calls in _by_day(cursor.connection, left, terms.zone):
-            for row in _rows(alone, meter, clauses, day, calls):
-                cursor.execute(ADD, [*head, *row])
+        for day, calls in _by_day(connection, left, terms.zone):
+            yield from _rows(alone, meter, clauses, day, calls)
 
 
 def _by_day(connection: Any, left: Composable, zone: str) -> Iterator[tuple[date, Iterable[TracedCall]]]:

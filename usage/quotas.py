@@ -20,7 +20,7 @@ from billing.periods import midnight, period_of
 from billing.rating.counting import Taking, meters
 from billing.rating.terms import CallsClause, Segment, Terms
 from tenants.contracts import NotInForce, terms_for
-from tenants.models import Contract, Tenant
+from tenants.models import Budget, Contract, Tenant
 from usage import selectors
 from usage.counting import calls_of
 from usage.models import UsageMonth, UsageTotal
@@ -47,7 +47,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Whether another call may begin. ``remaining`` and ``resets_at`` are of the tightest limit, None without any."""
+    """Whether another call may begin. ``remaining`` and ``resets_at`` are of the tightest limit, None without any.
+
+    ``stopped_by`` names a budget of the tenant's that is used up and stops calls, whatever the limits say.
+    """
 
     allowed: bool
     remaining: int | None
@@ -55,6 +58,7 @@ class Quota:
     as_of: datetime
     fresh_within_seconds: float = FRESH_SECONDS
     limits: list[Limit] = field(default_factory=list)
+    stopped_by: str | None = None
 
 
 def quota_of(tenant: Tenant, now: datetime, *, clause: str = "", group: str | None = None) -> Quota:
@@ -87,11 +91,29 @@ def _ask(tenant: Tenant, now: datetime, clause: str, group: str | None) -> Quota
     tightest = min(
         limits, key=lambda limit: (not (limit.refuses and not limit.remaining), limit.remaining), default=None
     )
+    if stop := _stopping(tenant, now, clause, group):
+        ends_at = midnight(period_of(now, tenant.zone, tenant.billing_day).ends_on, tenant.zone)
+        return Quota(False, 0, ends_at, now, limits=limits, stopped_by=stop.name)
     if tightest is None:
         return Quota(allowed=True, remaining=None, resets_at=None, as_of=now)
     refused = [limit for limit in limits if limit.refuses and not limit.remaining]
     resets_at = max(limit.resets_at for limit in refused) if refused else tightest.resets_at
     return Quota(not refused, tightest.remaining, resets_at, now, limits=limits)
+
+
+def _stopping(tenant: Tenant, now: datetime, clause: str, group: str | None) -> Budget | None:
+    """Find a budget that is used up in the running month and stops such calls; it was noted when the month was counted."""
+    period = period_of(now, tenant.zone, tenant.billing_day)
+    stops = Budget.objects.filter(tenant=tenant, active=True, stops=True, stopped_in=period.starts_on).order_by("pk")
+    return next(
+        (
+            each
+            for each in stops
+            if clause in {"", each.clause} or not each.clause
+            if group in {None, each.group} or not each.group
+        ),
+        None,
+    )
 
 
 def _limits(tenant: Tenant, now: datetime, group: str | None) -> Iterator[Limit]:

@@ -3,6 +3,7 @@
 from invoices.admin import (
     banks,
     books,
+    budgets,
     closes,
     crediting,
     deliveries,
@@ -21,6 +22,7 @@ from invoices.admin import (
 __all__ = [
     "banks",
     "books",
+    "budgets",
     "closes",
     "crediting",
     "deliveries",

@@ -34,6 +34,7 @@ class CreditNoteAdmin(InvoiceAdmin):
     list_filter = ("seller", "period_starts_on")
     list_select_related = ("tenant", "credits", "seller")
     actions = ()
+    actions_list = ()
 
 
 @admin.register(CreditRequest)

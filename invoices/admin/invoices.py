@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action as list_button
 
 from billing.permitting import permitted
-from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
+from invoices.admin.reviewing import ReviewPages
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
@@ -57,7 +58,7 @@ class PaymentStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ApprovalPages):
+class InvoiceAdmin(ReviewPages):
     """Drafts to review and issue, and what was issued."""
 
     list_display: tuple[str, ...] = (
@@ -73,6 +74,7 @@ class InvoiceAdmin(ApprovalPages):
     list_filter: tuple[Any, ...] = ("state", PaymentStateFilter, "blocked", "seller", "period_starts_on")
     list_select_related: tuple[str, ...] = ("tenant", "contract", "seller", "receivable")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
+    actions_list: tuple[str, ...] = ("review",)
     actions: tuple[str, ...] = ("choose_to_ask", "choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
 
@@ -107,6 +109,11 @@ class InvoiceAdmin(ApprovalPages):
             invoice.currency,
         )
 
+    @list_button(description=_("Review drafts"), url_path="to-review")  # type: ignore[untyped-decorator]
+    def review(self, request: HttpRequest) -> HttpResponse:
+        """Lead to the review queue."""
+        return HttpResponseRedirect(reverse("admin:invoices_invoice_review"))
+
     def get_urls(self) -> list[URLPattern]:
         """Add the pages to see a PDF and a preview."""
         view = self.admin_site.admin_view
@@ -132,28 +139,16 @@ class InvoiceAdmin(ApprovalPages):
         return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
 
     def _face(self, request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
-        language = reader_language()
-        bill = invoice.document["bill"]
-        lines = [
-            {
-                "name": line["name"][language],
-                "reference": line.get("reference", ""),
-                "amount": f"{Decimal(line['amount']):,}",
-                "explanation": invoice.document["explanations"].get(line["key"], {}).get(language, ""),
-            }
-            for line in bill["lines"]
-        ]
         return {
             "invoice": invoice,
             "month": state_of(request.user, invoice.tenant, invoice.period_starts_on),
-            "lines": lines,
-            "figures": {name: f"{Decimal(bill[name]):,}" for name in ("net", "tax", "total")},
+            **self.lines_of(invoice),
             "notes": CreditNote.objects.filter(credits=invoice).order_by("pk"),
             "credited": invoice.credits,
             "receivable": getattr(invoice, "receivable", None),
             "paid": self.payment_state(invoice),
             "tax_invoice": TaxInvoice.STATES[state_of_tax_invoice(invoice)],
-            "uncovered": bill.get("uncovered", []),
+            "uncovered": invoice.document["bill"].get("uncovered", []),
             "events": invoice.events.order_by("pk"),
             "disputes": invoice.disputes.all(),
             "deliveries": invoice.deliveries.order_by("pk"),

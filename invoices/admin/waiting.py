@@ -75,7 +75,7 @@ def _all_of(rows: Manager[Any], **those: object) -> Callable[[str, date], QueryS
 KINDS = [
     Kind(
         _("Drafts to review"), "invoices.view_invoice",
-        _all_of(Invoice.objects, state=Invoice.DRAFT), "invoices_invoice", "state__exact=draft",
+        _all_of(Invoice.objects, state=Invoice.DRAFT), "invoices_invoice_review",
     ),
     Kind(
         _("Invoices another person put up for your approval"), "invoices.issue_invoice",
@@ -166,5 +166,5 @@ def counted(lists: list[QuerySet[Model]]) -> list[int]:
 
 
 def _address(kind: Kind, today: date) -> str:
-    address = reverse(f"admin:{kind.page}_changelist")
+    address = reverse(f"admin:{kind.page}_changelist" if kind.page.count("_") == 1 else f"admin:{kind.page}")
     return f"{address}?{kind.query.format(since=today - TROUBLED_FOR)}" if kind.query else address

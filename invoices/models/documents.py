@@ -135,11 +135,12 @@ class InvoiceEvent(models.Model):
     """What happened to an invoice: who did it, when and why. Only ever added to."""
 
     REQUESTED, SENT_BACK, LAPSED, REFUSED, ISSUED = "requested", "sent_back", "lapsed", "refused", "issued"
-    REMINDED, SENT_AGAIN, ASKED, ANSWERED = "reminded", "sent_again", "asked", "answered"
+    REMINDED, SENT_AGAIN, ASKED, ANSWERED, HELD = "reminded", "sent_again", "asked", "answered", "held"
     KINDS = [
         (REQUESTED, _("approval asked")), (SENT_BACK, _("sent back")), (LAPSED, _("drafted anew, approval lapsed")),
         (REFUSED, _("could not be issued")), (ISSUED, _("issued")), (REMINDED, _("reminded, level")),
         (SENT_AGAIN, _("sent again")), (ASKED, _("the tenant asked")), (ANSWERED, _("answered the tenant")),
+        (HELD, _("held back")),
     ]  # fmt: skip
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="events", verbose_name=_("invoice"))

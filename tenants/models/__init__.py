@@ -2,6 +2,7 @@
 
 from tenants.models.agreements import Contract, ContractEvent, ContractVersion, PriceNotice, ReadableJSON
 from tenants.models.bounces import Bounce
+from tenants.models.budgets import Budget, BudgetAlert, BudgetMail, BudgetMonth
 from tenants.models.holdings import MeasuredLevel, Movement, PackagePurchase, Posting, SubscriptionChange
 from tenants.models.keys import ApiKey
 from tenants.models.parties import CODE, CURRENCIES, LANGUAGES, Contact, Seller, Tenant, validate_zone
@@ -14,6 +15,10 @@ __all__ = [
     "LANGUAGES",
     "ApiKey",
     "Bounce",
+    "Budget",
+    "BudgetAlert",
+    "BudgetMail",
+    "BudgetMonth",
     "Contact",
     "Contract",
     "ContractEvent",

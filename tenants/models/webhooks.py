@@ -22,9 +22,11 @@ class WebhookEndpoint(models.Model):
 
     ISSUED, PAID, CREDITED = "invoice.issued", "invoice.paid", "credit_note.issued"
     THRESHOLD, SILENT, TEST = "usage.threshold", "source.silent", "webhook.test"
+    BUDGET = "budget.reached"
     TYPES = [
         (ISSUED, _("an invoice was issued")), (PAID, _("an invoice was paid")), (CREDITED, _("a credit note was issued")),
         (THRESHOLD, _("usage neared or reached a limit")), (SILENT, _("a source fell silent")),
+        (BUDGET, _("a budget reached one of its thresholds")),
     ]  # fmt: skip
     BY_PERSON, GONE, FAILING = "person", "gone", "failing"
     REASONS = [

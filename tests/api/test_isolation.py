@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.periods import period_containing
+from invoices.budgeting import keep_budget
 from invoices.drafting import draft_month
 from tenants.keys import make_key
-from tenants.models import ApiKey, Tenant, WebhookEndpoint
+from tenants.models import ApiKey, Budget, Tenant, WebhookEndpoint
 from tests.conftest import NOW, call_of, issue_by_two
 from usage.models import Quarantined, Source
 
@@ -59,6 +60,7 @@ def theirs(post, seller, tenant, contract):
         seller=seller, tenant=tenant, name="ERP", url="https://erp.example/", types=["source.silent"]
     )
     listening.save()
+    budget = keep_budget(Budget(tenant=tenant, name="all", limit=5), NOW)
     arguments = {
         "source": "switch-1",
         "call_id": "call-1",
@@ -71,6 +73,7 @@ def theirs(post, seller, tenant, contract):
         "name": "switch",
         "document": "HD-2026-000001",
         "webhook": str(listening.pk),
+        "budget": str(budget.pk),
     }
     return key, arguments, make_key(other, "none", [])[1]
 

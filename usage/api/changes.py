@@ -60,6 +60,9 @@ class QuotaSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
     fresh_within_seconds = serializers.FloatField(help_text="Calls stored later than this before as_of may be missing.")
     limits = LimitSerializer(many=True)
+    stopped_by = serializers.CharField(
+        allow_null=True, help_text="The tenant's budget that is used up and stops calls, as of the last count."
+    )
 
 
 class VoidBody(msgspec.Struct, forbid_unknown_fields=True):

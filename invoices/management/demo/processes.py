@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from billing.local import die_with_parent
+from billing.processes import die_with_parent
 
 STOP_WITHIN_SECONDS = 15.0
 
