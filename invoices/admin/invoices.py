@@ -19,6 +19,7 @@ from unfold.decorators import action as list_button
 from billing.permitting import permitted
 from invoices.admin.periods import state_of
 from invoices.admin.reviewing import ReviewPages
+from invoices.comparison_page import comparison_page
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
@@ -120,6 +121,7 @@ class InvoiceAdmin(ReviewPages):
         own = [
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
             path("preview/<int:version>/", view(self.preview_view), name="invoices_preview"),
+            path("what-if/<int:contract>/", view(self.what_if_view), name="invoices_what_if"),
         ]
         return own + super().get_urls()
 
@@ -127,6 +129,11 @@ class InvoiceAdmin(ReviewPages):
     def preview_view(self, request: HttpRequest, version: int) -> HttpResponse:
         """Show what a contract version would cost."""
         return preview_page(request, version)
+
+    @permitted("tenants.view_contract")
+    def what_if_view(self, request: HttpRequest, contract: int) -> HttpResponse:
+        """Show what a contract's months would have cost under others."""
+        return comparison_page(request, contract)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
