@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, bounces, budgets, disputes, documents, tax_invoices, usage
+from invoices.api import accounts, bounces, budgets, disputes, documents, forecast, tax_invoices, usage
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern] = [
         (rf"invoices/{DOCUMENT}/tax-invoice", documents.TaxInvoiceFileView, "invoice-tax-invoice"),
         (rf"tax-invoices/{DOCUMENT}", tax_invoices.TaxInvoiceView, "tax-invoice"),
         ("usage", usage.UsageView, "usage"),
+        ("usage/daily", forecast.DailyView, "usage-daily"),
+        ("forecast", forecast.ForecastView, "forecast"),
         ("budgets", budgets.BudgetsView, "budgets"),
         (r"budgets/(?P<budget>[0-9]{1,18})", budgets.BudgetView, "budget"),
         ("payments", accounts.PaymentsView, "payments"),
