@@ -70,6 +70,15 @@ def test_json_read_as_a_whole_says_what_each_record_says(
     assert told(native.decode(b"[" + b" ,".join(parts) + b"]")) == alone
     if separators[0] != " ,\n":
         assert told(native.decode_lines(b"\r\n".join(parts)), end=b"\r") == alone
+        assert told(native.decode_lines(b"\n".join(parts) + b"\n")) == alone
+
+
+@pytest.mark.parametrize("layout", [b"%s %s\n%s", b"%s\n%s %s\n", b"%s %s\n{\n%s", b"%s\n{}\n%s,%s"])
+def test_a_line_is_a_record_even_where_objects_and_ends_of_lines_are_equally_many(layout: bytes) -> None:
+    parts = [json.dumps(call_of(number)).encode() for number in range(3)]
+    body = layout % (*parts[:2], parts[2].removeprefix(b"{") if b"{\n" in layout else parts[2])
+    lines = [line for line in body.split(b"\n") if line]
+    assert told(native.decode_lines(body)) == told(map(native.decode_one, lines))
 
 
 @settings(max_examples=200, deadline=None)

@@ -42,7 +42,7 @@ def decode(body: bytes) -> Sequence[Decoded]:
 
     Raises UnreadableBody when the body is no JSON array or object, or has too many records.
     """
-    if whole := _read_whole(body, lambda: _parts.decode(body)):
+    if whole := _read_whole(body, _whole.decode, _any.decode, lambda: _parts.decode(body)):
         return whole
     try:
         if body.lstrip()[:1] == b"{":
@@ -82,20 +82,35 @@ def _elements(body: bytes) -> list[bytes]:
 
 
 def decode_lines(body: bytes) -> Sequence[Decoded]:
-    """Read NDJSON: one record a line, blank lines ignored. Raises UnreadableBody when there are too many."""
+    """Read NDJSON: one record a line, blank lines ignored. Raises UnreadableBody when there are too many.
+
+    Where each end of a line lies between two objects, and there is one object more than ends, each line is one object:
+    nothing has to be split.
+    """
+    body = body.strip()
+    ends = body.count(b"\n")
+    if body.count(b"}\n{") == ends:
+        whole = _read_whole(body, _one.decode_lines, _any.decode_lines, lambda: body.split(b"\n"))
+        if whole and len(whole) == ends + 1:
+            return whole
     lines = [line for line in body.split(b"\n") if not line.isspace() and line]
     refuse_too_many(len(lines))
-    whole = _read_whole(b"[" + b",".join(lines) + b"]", lambda: lines)
+    whole = _read_whole(b"[" + b",".join(lines) + b"]", _whole.decode, _any.decode, lambda: lines)
     return whole if whole and len(whole) == len(lines) else [decode_one(line) for line in lines]
 
 
-def _read_whole(body: bytes, split: Callable[[], list[bytes] | list[msgspec.Raw]]) -> Whole | None:
-    """Read an array of records none of which has a fault; None when one may have, or when there are too many."""
+def _read_whole(
+    body: bytes,
+    typed: Callable[[bytes], list[CallRecord]],
+    untyped: Callable[[bytes], Any],
+    split: Callable[[], list[bytes] | list[msgspec.Raw]],
+) -> Whole | None:
+    """Read records none of which has a fault, by two decoders; None when one may have, or when there are too many."""
     try:
-        records = _whole.decode(body)
+        records = typed(body)
         if len(records) > MAX_RECORDS:
             return None
-        fields = sum(map(len, _any.decode(body))) + sum(len(each.counters) + len(each.labels) for each in records)
+        fields = sum(map(len, untyped(body))) + sum(len(each.counters) + len(each.labels) for each in records)
     except UNREADABLE:
         return None
     return None if names_in(body) > fields else Whole(records, split)
