@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import css_inline
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Coalesce
@@ -76,6 +76,17 @@ class Answer:
 
     outcome: str
     text: str
+
+
+def compose(owed: OwedMail, *, sender: str | None, subject: str, text: str, html: str = "") -> EmailMultiAlternatives:
+    """Write the message of an owed mail, with HTML beside the text if given; a subject is one line, machines do not answer."""
+    message = EmailMultiAlternatives(
+        subject=" ".join(subject.split()), body=text, from_email=sender, to=[owed.recipient],
+        headers={"Message-ID": owed.message_id, "Auto-Submitted": "auto-generated"},
+    )  # fmt: skip
+    if html:
+        message.attach_alternative(html, "text/html")
+    return message
 
 
 def due_mails(kind: type[OwedMail], now: datetime, limit: int) -> list[int]:

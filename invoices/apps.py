@@ -9,3 +9,7 @@ class InvoicesConfig(AppConfig):
 
     name = "invoices"
     verbose_name = _("Invoices")
+
+    def ready(self) -> None:
+        """Register the system check of the payment gateways."""
+        import invoices.gateways.checks  # noqa: F401

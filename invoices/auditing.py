@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from billing.mail import send_once
+from billing.mail import compose, send_once
 from invoices.books import answers, count_of_questions
 from invoices.models import BooksCheck, BooksMail
 from tenants.models import Seller
@@ -104,7 +104,4 @@ def _message(mail_id: int) -> EmailMessage:
         body += (
             "\n\n" + _("Issue nothing of the contracts concerned until it is clear why. The rows:") + f"\n\n{link}\n"
         )
-    return EmailMessage(
-        subject=subject, body=body, from_email=seller.email if seller else None, to=[mail.recipient],
-        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
-    )  # fmt: skip
+    return compose(mail, sender=seller.email if seller else None, subject=subject, text=body)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 from unicodedata import category
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.errors import Refused
-from billing.mail import send_once
+from billing.mail import compose, send_once, with_inline_styles
 from invoices import wording
 from invoices.approving import locked_invoice, record
 from invoices.links import page_link
@@ -159,37 +160,42 @@ def _message(mail_id: int) -> EmailMessage:
     invoice = mail.dispute.invoice
     to_tenant = mail.kind == DisputeMail.ANSWER
     tongue = "zh-hans" if invoice.language == "zh" else "en"
-    with override(tongue if to_tenant else settings.LANGUAGE_CODE):
-        subject, body = _to_tenant(mail.dispute) if to_tenant else _to_finance(mail.dispute)
-    return EmailMessage(
-        subject=subject, body=body, from_email=invoice.seller.mail_sender(invoice.language), to=[mail.recipient],
-        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
-    )  # fmt: skip
+    language = tongue if to_tenant else settings.LANGUAGE_CODE
+    with override(language):
+        told = _to_tenant(mail.dispute) if to_tenant else _to_finance(mail.dispute)
+    told |= {"seller": invoice.seller, "html_language": "zh-Hans" if language.startswith("zh") else "en"}
+    quoted = "\n".join(f"> {line}" for line in told["question"].split("\n")) if to_tenant else told["question"]
+    parts = [told["about"], quoted, told["answer"], told["why"], told["link"]]
+    return compose(
+        mail,
+        sender=invoice.seller.mail_sender(invoice.language),
+        subject=told["subject"],
+        text="\n\n".join(filter(None, parts)) + "\n",
+        html=with_inline_styles(render_to_string("invoices/dispute_mail.html", told)),
+    )
 
 
-def _to_finance(dispute: Dispute) -> tuple[str, str]:
-    link = settings.BASE_URL + reverse("admin:invoices_dispute_change", args=[dispute.pk])
-    subject = _("%(tenant)s asks about %(number)s") % {"tenant": dispute.tenant, "number": dispute.invoice.number}
-    parts = [
-        _about(dispute, "zh" if settings.LANGUAGE_CODE.startswith("zh") else "en"),
-        dispute.question,
-        _("No reminder of this invoice is sent until the question is closed. Answer here:"),
-        link,
-    ]
-    return subject, "\n\n".join(parts) + "\n"
+def _to_finance(dispute: Dispute) -> dict[str, Any]:
+    return {
+        "subject": _("%(tenant)s asks about %(number)s") % {"tenant": dispute.tenant, "number": dispute.invoice.number},
+        "about": _about(dispute, "zh" if settings.LANGUAGE_CODE.startswith("zh") else "en"),
+        "question": dispute.question,
+        "answer": "",
+        "why": _("No reminder of this invoice is sent until the question is closed. Answer here:"),
+        "link": settings.BASE_URL + reverse("admin:invoices_dispute_change", args=[dispute.pk]),
+    }
 
 
-def _to_tenant(dispute: Dispute) -> tuple[str, str]:
+def _to_tenant(dispute: Dispute) -> dict[str, Any]:
     language: Language = "zh" if dispute.invoice.language == "zh" else "en"
-    subject = _("Our answer to your question about %(number)s") % {"number": dispute.invoice.number}
-    parts = [
-        _about(dispute, language),
-        "\n".join(f"> {line}" for line in dispute.question.split("\n")),
-        dispute.answer,
-        _("Everything about this invoice:"),
-        page_link(dispute.invoice),
-    ]
-    return subject, "\n\n".join(parts) + "\n"
+    return {
+        "subject": _("Our answer to your question about %(number)s") % {"number": dispute.invoice.number},
+        "about": _about(dispute, language),
+        "question": dispute.question,
+        "answer": dispute.answer,
+        "why": _("Everything about this invoice:"),
+        "link": page_link(dispute.invoice),
+    }
 
 
 def _about(dispute: Dispute, language: Language) -> str:

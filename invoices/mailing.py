@@ -7,12 +7,12 @@ from email.mime.image import MIMEImage
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
-from billing.mail import send_once
+from billing.mail import compose, send_once
 from invoices.approving import record
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
@@ -59,7 +59,7 @@ def send_again(delivery_id: int, *, reason: str, by: str, now: datetime) -> Deli
     return delivery
 
 
-def _message(delivery_id: int, now: datetime) -> EmailMultiAlternatives:
+def _message(delivery_id: int, now: datetime) -> EmailMessage:
     delivery = Delivery.objects.select_related("invoice__seller", "invoice__tenant").get(pk=delivery_id)
     invoice = delivery.invoice
     document, link = cast("Document", invoice.document), page_link(invoice)
@@ -69,14 +69,8 @@ def _message(delivery_id: int, now: datetime) -> EmailMultiAlternatives:
         mail = render_reminder(document, link=link, level=level, still_open=receivable.open, today=today)
     else:
         mail = render_mail(document, link=link)
-    message = EmailMultiAlternatives(
-        subject=mail.subject,
-        body=mail.text,
-        from_email=invoice.seller.mail_sender(invoice.language),
-        to=[delivery.recipient],
-        headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
-    )
-    message.attach_alternative(mail.html, "text/html")
+    sender = invoice.seller.mail_sender(invoice.language)
+    message = compose(delivery, sender=sender, subject=mail.subject, text=mail.text, html=mail.html)
     for content_id, content in mail.inline_images.items():
         image = MIMEImage(content)
         image.add_header("Content-ID", f"<{content_id}>")

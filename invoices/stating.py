@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
-from billing.mail import send_once
+from billing.mail import compose, send_once
 from billing.periods import add_months
 from invoices.ageing import ageing, balances, statement
 from invoices.models import Receivable, StatementMail
@@ -98,6 +99,28 @@ def send_statement(mail_id: int, now: datetime) -> str:
     return send_once(StatementMail, mail_id, now, lambda pk: _message(pk, now))
 
 
+def send_statement_again(mail_id: int, *, reason: str, by: str, now: datetime) -> StatementMail:
+    """Have a statement sent again as it was, because a person says so.
+
+    What failed or is unknown keeps its Message-ID; what went out is sent as a copy. Raises CannotState without a reason,
+    or while the same is to be sent anyway.
+    """
+    if not reason.strip() or not by:
+        raise CannotState("reason_needed", _("Say why it is sent again."), pointer="/reason")
+    with transaction.atomic(durable=True):
+        mail = StatementMail.objects.select_for_update().get(pk=mail_id)
+        same = {name: getattr(mail, name) for name in ("tenant", "currency", "starts_on", "ends_on", "recipient")}
+        if StatementMail.objects.filter(**same, state__in=[StatementMail.QUEUED, StatementMail.SENDING]).exists():
+            raise CannotState("waits", _("It is to be sent anyway."))
+        if mail.state not in (StatementMail.FAILED, StatementMail.UNKNOWN):
+            kept = {name: getattr(mail, name) for name in ("account", "pdf", "sha256")}
+            mail = StatementMail(**same, **kept, by=by, message_id=mail.tenant.seller.new_message_id())
+        mail.state, mail.attempts, mail.due_at, mail.answer = StatementMail.QUEUED, 0, now, ""
+        mail.reason = f"{by}: {' '.join(reason.split())}"[:300]
+        mail.save()
+    return mail
+
+
 def _owed(
     tenant: Tenant, currency: str, starts_on: date, ends_on: date, *, by: str, now: datetime
 ) -> list[StatementMail]:
@@ -110,21 +133,27 @@ def _owed(
     ]  # fmt: skip
 
 
-def _message(mail_id: int, now: datetime) -> EmailMultiAlternatives:
+def _message(mail_id: int, now: datetime) -> EmailMessage:
     owed = StatementMail.objects.select_related("tenant__seller").get(pk=mail_id)
     tenant = owed.tenant
-    today = now.astimezone(ZoneInfo(tenant.zone)).date()
-    account = account_of(tenant, owed.currency, owed.starts_on, owed.ends_on, today)
-    mail = render_statement_mail(account)
-    message = EmailMultiAlternatives(
-        subject=mail.subject, body=mail.text, from_email=tenant.seller.mail_sender(tenant.language), to=[owed.recipient],
-        headers={"Message-ID": owed.message_id, "Auto-Submitted": "auto-generated"},
-    )  # fmt: skip
-    message.attach_alternative(mail.html, "text/html")
+    if owed.account is None:
+        _store(owed, now)
+    mail = render_statement_mail(cast("Account", owed.account))
+    sender = tenant.seller.mail_sender(tenant.language)
+    message = compose(owed, sender=sender, subject=mail.subject, text=mail.text, html=mail.html)
     last_on = owed.ends_on - timedelta(days=1)
     name = f"statement-{tenant.code}-{owed.starts_on}-{last_on}.pdf"
-    message.attach(name, render_statement(account, logo=bytes(tenant.seller.logo)), "application/pdf")
+    message.attach(name, bytes(owed.pdf), "application/pdf")
     return message
+
+
+def _store(owed: StatementMail, now: datetime) -> None:
+    """Draw the statement up and keep it with its bytes: what is sent again is what was sent."""
+    today = now.astimezone(ZoneInfo(owed.tenant.zone)).date()
+    owed.account = account_of(owed.tenant, owed.currency, owed.starts_on, owed.ends_on, today)
+    owed.pdf = render_statement(owed.account, logo=bytes(owed.tenant.seller.logo))
+    owed.sha256 = hashlib.sha256(owed.pdf).hexdigest()
+    owed.save(update_fields=["account", "pdf", "sha256"])
 
 
 def _ages(tenant: Tenant, currency: str, today: date) -> list[str]:

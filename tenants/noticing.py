@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.errors import Refused
-from billing.mail import send_once, with_inline_styles
+from billing.mail import compose, send_once, with_inline_styles
 from billing.periods import Period, midnight
 from tenants.models import Contract, ContractVersion, PriceNotice
 from tenants.repricing import PriceChange
@@ -89,15 +89,13 @@ def _message(notice_id: int) -> EmailMessage:
     seller = notice.version.contract.tenant.seller
     with override("zh-hans" if notice.version.contract.tenant.language == "zh" else "en"):
         told = _told(notice.version)
-        message = EmailMultiAlternatives(
-            subject=" ".join(told["subject"].split()),
-            body=render_to_string("tenants/notice.txt", told),
-            from_email=seller.mail_sender(notice.version.contract.tenant.language),
-            to=[notice.recipient],
-            headers={"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"},
+        return compose(
+            notice,
+            sender=seller.mail_sender(notice.version.contract.tenant.language),
+            subject=told["subject"],
+            text=render_to_string("tenants/notice.txt", told),
+            html=with_inline_styles(render_to_string("tenants/notice.html", told)),
         )
-        message.attach_alternative(with_inline_styles(render_to_string("tenants/notice.html", told)), "text/html")
-        return message
 
 
 def _told(version: ContractVersion) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -23,6 +24,7 @@ from billing.exporting import FORMS, table_response
 from billing.periods import add_months
 from billing.permitting import permitted
 from invoices.admin.asking import day_asked
+from invoices.admin.deliveries import SentAgainAdmin
 from invoices.admin.invoices import reader_language
 from invoices.admin.payments import figure
 from invoices.admin.set_offs import set_off_page
@@ -31,7 +33,7 @@ from invoices.exporting import TABLES, begin_export
 from invoices.models import LedgerEntry, Receivable, StatementMail, TableExport
 from invoices.refunding import credit_of
 from invoices.rendering import render_statement
-from invoices.stating import account_of, owe_statement
+from invoices.stating import account_of, owe_statement, send_statement_again
 from invoices.tasks import deliver_due
 from tenants.models import Seller, Tenant
 
@@ -156,7 +158,7 @@ KINDS = dict(LedgerEntry.KINDS)
 
 
 @admin.register(StatementMail)
-class StatementMailAdmin(ViewOnlyAdmin):
+class StatementMailAdmin(SentAgainAdmin):
     """Which statement went to whom, and what the mail server said."""
 
     list_display = (
@@ -174,6 +176,26 @@ class StatementMailAdmin(ViewOnlyAdmin):
     list_filter = ("state", "tenant__seller")
     list_select_related = ("tenant",)
     search_fields = ("recipient", "tenant__code")
+    again, template = staticmethod(send_statement_again), "admin/invoices/statement_mail.html"
+    a_copy = gettext_lazy("Sent again, it is the same statement once more.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StatementMail]:
+        """Leave the papers where they are until one is asked for."""
+        return super().get_queryset(request).defer("pdf", "account")  # type: ignore[no-any-return]
+
+    def told(self, mail: StatementMail) -> dict[str, Any]:
+        """Give the last day it is about."""
+        return {"last_day": mail.ends_on - timedelta(days=1)}
+
+    @permitted("view", post="invoices.change_invoice")
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one mail, or the PDF it brought."""
+        mail = self.get_object(request, object_id)
+        if request.GET.get("form") == "pdf" and mail and mail.sha256 and self.has_view_permission(request, mail):
+            return HttpResponse(bytes(mail.pdf), content_type="application/pdf")
+        return super().change_view(request, object_id, form_url, extra_context)
 
 
 @admin.register(TableExport)

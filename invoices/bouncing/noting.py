@@ -12,13 +12,13 @@ from django.db.models import QuerySet
 
 from billing.mail import OwedMail, mark_bounced
 from invoices.bouncing.reading import Report
-from invoices.models import Delivery, DisputeMail
+from invoices.models import Delivery, DisputeMail, StatementMail
 from tenants.models import Bounce, BudgetMail, PriceNotice, Tenant
 
 # For each kind of mail that tenants get: the way from it to its tenant.
 MAILS: list[tuple[type[OwedMail], str]] = [
     (Delivery, "invoice__tenant"), (PriceNotice, "version__contract__tenant"), (DisputeMail, "dispute__invoice__tenant"),
-    (BudgetMail, "alert__budget__tenant"),
+    (StatementMail, "tenant"), (BudgetMail, "alert__budget__tenant"),
 ]  # fmt: skip
 
 

@@ -17,6 +17,10 @@ class StatementMail(OwedMail):
     starts_on = models.DateField(_("first day"))
     ends_on = models.DateField(_("up to, exclusive"))
     by = models.CharField(_("who"), max_length=150, blank=True)
+    reason = models.CharField(_("sent again by, because"), max_length=300, blank=True)
+    account = models.JSONField(null=True, editable=False)
+    pdf = models.BinaryField(default=b"")
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("mailed statement")

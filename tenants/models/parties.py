@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -233,8 +234,13 @@ class Tenant(Party):
         ]
 
     def recipients(self) -> models.QuerySet[Contact]:
-        """List who receives its invoices and all that follows of them, in the order they were entered."""
-        return self.contacts.filter(receives_invoices=True).order_by("pk")
+        """List who receives its invoices and all that follows of them, in the order they were entered.
+
+        Of addresses that differ in the case of letters alone the first entered: they are one mailbox.
+        """
+        receiving = self.contacts.filter(receives_invoices=True)
+        first = receiving.values(address=Lower("email")).values(first=models.Min("pk"))
+        return receiving.filter(pk__in=first).order_by("pk")
 
     def clean(self) -> None:
         """Refuse to close a tenant whose contracts run on: what was used until their end is still invoiced."""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from billing.errors import Refused
-from billing.mail import send_once
+from billing.mail import compose, send_once
 from tenants.models import WebhookEndpoint, WebhookNotice
 from tenants.webhooks.guarding import read_url
 from tenants.webhooks.signing import secret_of
@@ -104,7 +104,4 @@ def _message(notice_id: int) -> EmailMessage:
             "Have it repaired, then enable it; what it is owed is sent then. What happened while it was disabled it finds "
             "in the API.\n\n%(link)s\n"
         )
-    return EmailMessage(
-        subject=subject, body=body % told, from_email=endpoint.seller.email, to=[notice.recipient],
-        headers={"Message-ID": notice.message_id, "Auto-Submitted": "auto-generated"},
-    )  # fmt: skip
+    return compose(notice, sender=endpoint.seller.email, subject=subject, text=body % told)

@@ -12,10 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import Client
 
 from billing.environment import ROOT, Environment
+from invoices.gateways.checks import every_gateway_can_be_made
 from invoices.links import token_of
 from invoices.models import Invoice, Payment, Receivable
 from invoices.paying import reverse_payment
@@ -153,3 +155,12 @@ def test_the_setting_names_gateways_by_their_classes(monkeypatch: pytest.MonkeyP
 def test_no_gateway_comes_along(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HUADAN_GATEWAYS", raising=False)
     assert Environment().gateway_classes == {}
+
+
+def test_a_gateway_that_cannot_be_made_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert every_gateway_can_be_made(None) == []
+    wrong = settings.ENVIRONMENT.model_copy(update={"gateways": "a=nowhere.Gateway, b=pathlib.Nothing"})
+    monkeypatch.setattr(settings, "ENVIRONMENT", wrong)
+    told = [error.msg for error in every_gateway_can_be_made(None)]
+    assert told[0].startswith("HUADAN_GATEWAYS: a cannot be made of nowhere.Gateway: No module named 'nowhere'")
+    assert "b cannot be made of pathlib.Nothing" in told[1]

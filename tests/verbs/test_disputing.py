@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,13 @@ def address(invoice: Invoice) -> str:
     return urlsplit(page_link(invoice)).path
 
 
+def part(told: EmailMessage, kind: str) -> str:
+    """Read the text or the HTML of a mail."""
+    found = told.get_body((kind,))
+    assert found is not None
+    return str(found.get_content())
+
+
 def test_a_question_on_the_page_reaches_finance_and_the_answer_comes_back(
     invoice: Invoice, address: str, client: Client, smtp: Server
 ) -> None:
@@ -58,15 +66,18 @@ def test_a_question_on_the_page_reaches_finance_and_the_answer_comes_back(
     told = message_from_bytes(smtp.accepted[0], policy=default)
     assert told["To"] == "billing@huadan.example"
     assert invoice.number in told["Subject"]
-    assert "Why two?" in told.get_content()
-    assert f"/admin/invoices/dispute/{dispute.pk}/change/" in told.get_content()
+    for kind in ("plain", "html"):
+        assert "Why two?" in part(told, kind)
+        assert f"/admin/invoices/dispute/{dispute.pk}/change/" in part(told, kind)
 
     answer(dispute.pk, "The second leg rang too.", close=False, by="li", now=NOW)
     tasks.tell_of_disputes()
     told = message_from_bytes(smtp.accepted[1], policy=default)
     assert told["To"] == "finance@north.example"
-    assert "> Why two?" in told.get_content()
-    assert "The second leg rang too." in told.get_content()
+    assert "> Why two?" in part(told, "plain")
+    assert "Why two?</blockquote>" in part(told, "html")
+    for kind in ("plain", "html"):
+        assert "The second leg rang too." in part(told, kind)
     page = client.get(address, {"language": "en"}).content.decode()
     assert "The second leg rang too." in page
     assert "no reminder is sent until it is settled" in page

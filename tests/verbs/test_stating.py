@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -16,10 +17,19 @@ from django.test import Client
 from pypdf import PdfReader
 
 from invoices.ageing import statement
+from invoices.bouncing import note_bounces
+from invoices.bouncing.reading import Report
 from invoices.models import StatementMail
 from invoices.paying import record_payment
-from invoices.stating import CannotState, account_of, owe_monthly_statements, owe_statement, send_statement
-from tenants.models import Contact, Tenant
+from invoices.stating import (
+    CannotState,
+    account_of,
+    owe_monthly_statements,
+    owe_statement,
+    send_statement,
+    send_statement_again,
+)
+from tenants.models import Bounce, Contact, Tenant
 from tests.conftest import NOW
 from tests.verbs.conftest import Server
 
@@ -105,6 +115,59 @@ def test_a_person_sends_any_days_but_not_twice_at_once(owing: Tenant, admin_clie
         owe_statement(owing, "CNY", *NOVEMBER, by="li", now=NOW)
     StatementMail.objects.update(state="sent")
     assert owe_statement(owing, "CNY", *NOVEMBER, by="li", now=NOW) == 1
+
+
+def test_it_is_kept_with_its_digest_and_sent_again_as_it_was(owing: Tenant, smtp: Server, admin_client: Client) -> None:
+    owe_statement(owing, "CNY", *NOVEMBER, by="li", now=NOW)
+    first = StatementMail.objects.get()
+    assert send_statement(first.pk, NOW) == "sent"
+    first.refresh_from_db()
+    assert first.sha256 == hashlib.sha256(bytes(first.pdf)).hexdigest()
+    record_payment(owing.pk, Decimal(60), currency="CNY", by="li", now=NOW, reference="b-2")
+    page = f"/admin/invoices/statementmail/{first.pk}/change/"
+    assert admin_client.get(f"{page}?form=pdf").content == bytes(first.pdf)
+    assert first.sha256 in admin_client.get(page).content.decode()
+    admin_client.post(page, {"reason": " "})
+    assert StatementMail.objects.count() == 1
+    admin_client.post(page, {"reason": "address corrected"})
+    again = StatementMail.objects.exclude(pk=first.pk).get()
+    assert (again.reason, again.by, again.message_id == first.message_id) == (
+        "admin: address corrected",
+        "admin",
+        False,
+    )
+    assert "address corrected" in admin_client.get(f"/admin/invoices/statementmail/{again.pk}/change/").content.decode()
+    with pytest.raises(CannotState, match="anyway"):
+        send_statement_again(first.pk, reason="once more", by="li", now=NOW)
+    assert send_statement(again.pk, again.due_at) == "sent"
+    sent = [email.message_from_bytes(each, policy=default) for each in smtp.accepted]
+    pdfs = [next(message.iter_attachments()).get_content() for message in sent]
+    assert pdfs == [bytes(first.pdf)] * 2
+    assert sent[0]["Subject"] == sent[1]["Subject"]
+
+
+def test_what_failed_is_sent_again_under_its_own_id(owing: Tenant) -> None:
+    owe_statement(owing, "CNY", *NOVEMBER, by="li", now=NOW)
+    mail = StatementMail.objects.get()
+    StatementMail.objects.update(state="failed", attempts=7)
+    again = send_statement_again(mail.pk, reason="repaired", by="li", now=NOW)
+    assert (again.pk, again.message_id, again.state, again.attempts) == (mail.pk, mail.message_id, "queued", 0)
+
+
+def test_a_statement_that_comes_back_is_noted(owing: Tenant) -> None:
+    owe_statement(owing, "CNY", *NOVEMBER, by="li", now=NOW)
+    StatementMail.objects.update(state="sent")
+    mail = StatementMail.objects.get()
+    noted = note_bounces(owing.seller_id, [Report(mail.message_id, "hard", mail.recipient, "550 no such user")], NOW)
+    mail.refresh_from_db()
+    assert (noted.noted, mail.state, mail.answer) == (1, "bounced", "550 no such user")
+    assert Bounce.objects.get().tenant == owing
+
+
+def test_addresses_that_differ_in_the_case_of_letters_get_one_mail(owing: Tenant) -> None:
+    Contact.objects.create(tenant=owing, name="Wang", email="Finance@North.example")
+    assert owe_statement(owing, "CNY", *NOVEMBER, by="li", now=NOW) == 1
+    assert StatementMail.objects.get().recipient == "finance@north.example"
 
 
 @pytest.mark.parametrize(("days", "code"), [(NOVEMBER[::-1], "no_days"), (NOVEMBER, "no_recipient")])
