@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
 
-from billing.mail import send_once, with_inline_styles
+from billing.mail import compose, send_once, with_inline_styles
 from invoices import wording
 from tenants.models import Budget, BudgetAlert, BudgetMail
 
@@ -33,20 +33,18 @@ def figure_of(budget: Budget, number: Decimal) -> str:
     return _("%(number)s min") % {"number": f"{number:,.0f}"}
 
 
-def _message(mail_id: int) -> EmailMultiAlternatives:
+def _message(mail_id: int) -> EmailMessage:
     mail = BudgetMail.objects.select_related("alert__budget__tenant__seller").get(pk=mail_id)
     tenant = mail.alert.budget.tenant
     with override("zh-hans" if tenant.language == "zh" else "en"):
         told = _told(mail.alert)
-        message = EmailMultiAlternatives(
-            subject=" ".join(told["subject"].split())[:160],
-            body=render_to_string("invoices/budget_mail.txt", told),
-            from_email=tenant.seller.mail_sender(tenant.language),
-            to=[mail.recipient],
-            headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
+        return compose(
+            mail,
+            sender=tenant.seller.mail_sender(tenant.language),
+            subject=told["subject"][:160],
+            text=render_to_string("invoices/budget_mail.txt", told),
+            html=with_inline_styles(render_to_string("invoices/budget_mail.html", told)),
         )
-        message.attach_alternative(with_inline_styles(render_to_string("invoices/budget_mail.html", told)), "text/html")
-    return message
 
 
 def _told(alert: BudgetAlert) -> dict[str, Any]:
