@@ -209,10 +209,13 @@ def _talk_or_calls(
         considered = SQL("({} AND NOT {})").format(COUNTED["answered"], left_to_the_engine(takings, agreement, zone))
     elif takings[0].needs_cover:
         lacking = selectors.lacking(takings)
-        everything = any(
-            taking.select == Select() and lacking == selectors.COUNTED[taking.counts] for taking in takings
-        )
-        considered = selectors.any_of([lacking] if everything else [*conditions, lacking])
+        everything = [
+            condition
+            for taking, condition in zip(takings, conditions, strict=True)
+            # Talk that lacks cover is answered, so a clause for any call takes it, as it takes what others would.
+            if taking.select == Select() and (taking.rule is not None or lacking == COUNTED[taking.counts])
+        ]
+        considered = selectors.any_of(everything[:1] or [*conditions, lacking])
 
     def by_clause(what: list[Composable], otherwise: Composable) -> Composable:
         if [selectors.any_of([each]) for each in conditions] == [considered] or {repr(each) for each in what} == {

@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m tests.benchmarks [NAME …] [--json] [--full]``; no name means all.
+"""Run benchmarks: ``python -m tests.benchmarks [NAME …] [--json] [--full] [--SIZE=NUMBER]``; no name means all.
 
 Each module here with a ``main(arguments)`` is one benchmark. It measures its subject and its baseline in the same run,
 several times in turn, and ends with ``bench-NAME ratio=R value=V unit=U baseline=B`` (medians).
