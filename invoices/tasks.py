@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.errors import Refused
 from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
-from invoices import auditing, closing, disputing, stepping
+from invoices import auditing, beginning, closing, disputing, stepping
 from invoices.approving import note_refusal
 from invoices.budget_mails import tell_of_budget
 from invoices.budgeting import due_tenants, put_off
@@ -177,6 +177,17 @@ def draft_contract_month(contract_id: int, starts_on: str) -> None:
         draft_month(contract, period, datetime.now(UTC))
     except Refused as refusal:
         log.warning("month not drafted", contract_id=contract_id, period=period.label, code=refusal.code)
+
+
+@shared_task
+def make_sample(by: str) -> None:
+    """Make the sample of an empty installation."""
+    try:
+        made = beginning.make_sample(datetime.now(UTC), by=by)
+    except Refused as refusal:
+        log.warning("sample not made", code=refusal.code)
+    else:
+        log.info("sample made", invoice_id=made.pk)
 
 
 @shared_task

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.money import decimals_of
 from invoices import standing
 from invoices.admin.waiting import waiting_for
-from tenants.models import Seller
+from invoices.models import Invoice
 
 AGE_NAMES = (_("not due"), _("1–30 days"), _("31–60 days"), _("61–90 days"), _("over 90 days"))
 
@@ -51,7 +51,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             (currency, bars(((f"{month:%Y-%m}", total) for month, total in months), currency))
             for currency, months in standing.invoiced_by_month(today).items()
         ]
-    own["sellers"] = Seller.objects.exists()
+    if user.has_perm("tenants.view_tenant"):
+        own["begins"] = not Invoice.documents.exists()
     return context | own
 
 

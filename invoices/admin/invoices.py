@@ -17,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action as list_button
 
 from billing.permitting import permitted
+from invoices.admin.guide import guide_page
 from invoices.admin.periods import state_of
 from invoices.admin.reviewing import ReviewPages
+from invoices.admin.searching import find_page
 from invoices.comparison_page import comparison_page
 from invoices.issuing import stored_pdf
 from invoices.links import page_link
@@ -111,14 +113,17 @@ class InvoiceAdmin(ReviewPages):
         )
 
     @list_button(description=_("Review drafts"), url_path="to-review")  # type: ignore[untyped-decorator]
+    @permitted("invoices.view_invoice")
     def review(self, request: HttpRequest) -> HttpResponse:
         """Lead to the review queue."""
         return HttpResponseRedirect(reverse("admin:invoices_invoice_review"))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages to see a PDF and a preview."""
+        """Add the search, the first steps, and the pages to see a PDF and a preview."""
         view = self.admin_site.admin_view
         own = [
+            path("find/", view(self.find_view), name=f"{self.opts.app_label}_{self.opts.model_name}_find"),
+            path("guide/", view(self.guide_view), name=f"{self.opts.app_label}_{self.opts.model_name}_guide"),
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
             path("preview/<int:version>/", view(self.preview_view), name="invoices_preview"),
             path("what-if/<int:contract>/", view(self.what_if_view), name="invoices_what_if"),
@@ -134,6 +139,16 @@ class InvoiceAdmin(ReviewPages):
     def what_if_view(self, request: HttpRequest, contract: int) -> HttpResponse:
         """Show what a contract's months would have cost under others."""
         return comparison_page(request, contract)
+
+    @permitted("invoices.view_invoice", "tenants.view_tenant", "tenants.view_contract", "usage.view_call")
+    def find_view(self, request: HttpRequest) -> HttpResponse:
+        """Search everything this person may see."""
+        return find_page(request)
+
+    @permitted("tenants.view_tenant", post="tenants.add_tenant")
+    def guide_view(self, request: HttpRequest) -> HttpResponse:
+        """Lead an empty installation to its first draft."""
+        return guide_page(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

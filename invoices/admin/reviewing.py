@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,6 +14,7 @@ from django.utils.translation import get_language, gettext
 
 from billing.errors import Refused
 from billing.money import decimals_of
+from billing.permitting import permitted
 from invoices.admin.approving import ApprovalPages
 from invoices.admin.periods import state_of
 from invoices.approving import hold, request_issue
@@ -33,15 +33,12 @@ class ReviewPages(ApprovalPages):
         name = f"{self.opts.app_label}_{self.opts.model_name}_review"
         return [path("review/", self.admin_site.admin_view(self.review_view), name=name), *super().get_urls()]
 
+    @permitted("invoices.view_invoice", post="invoices.change_invoice")
     def review_view(self, request: HttpRequest) -> HttpResponse:
         """Show the draft of ``?at=``, or the riskiest; accept or hold it and go to the next."""
-        if not request.user.has_perm("invoices.view_invoice"):
-            raise PermissionDenied
         queue = drafts_by_risk()
         place = _place(queue, request.GET.get("at", ""))
         if request.method == "POST":
-            if not request.user.has_perm("invoices.change_invoice"):
-                raise PermissionDenied
             return HttpResponseRedirect(f"{request.path}{self._decided(request, queue, place)}")
         context = self.admin_site.each_context(request) | {
             "title": gettext("Review drafts"), "opts": self.opts, "total": len(queue), "place": place + 1,
