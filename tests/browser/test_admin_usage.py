@@ -63,3 +63,38 @@ def test_a_record_in_quarantine_is_fixed_and_read_anew(
     admin_page.set_viewport_size({"width": 420, "height": 900})
     admin_page.goto(f"{live_server.url}/admin/usage/quarantinelisting/")
     picture(admin_page, "phone")
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("zh-CN", 390)])
+def test_a_mapping_is_fixed_by_hand_and_the_waiting_calls_come_in(
+    admin_page: Any, live_server: Any, key: str, tenant: Tenant, language: str, width: int
+) -> None:
+    wrong = {"fields": {"call_id": "no", "started_at": "begun", "talk": "secs"}}
+    source = Source.objects.create(tenant=tenant, code="vendor", zone="Asia/Shanghai", mapping=wrong)
+    for number in (1, 2):
+        Client().post(
+            "/api/v1/cdr/mapped/vendor", json.dumps({"no": f"v-{number}", "at": "2026-10-08 10:00:00", "secs": 42}),
+            content_type="application/json", headers={"Authorization": f"Bearer {key}"},
+        )  # fmt: skip
+    assert not Call.objects.exists()
+    page = admin_page
+    page.set_extra_http_headers({"Accept-Language": language})
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{live_server.url}/admin/usage/source/{source.pk}/change/")
+    if not page.is_visible("[name=mapping]"):
+        page.click("fieldset:has([name=mapping]) >> css=summary, h2 >> visible=true")
+    page.fill("[name=mapping]", json.dumps({"fields": {"call_id": "no", "started_at": "at", "talk": "secs"}}))
+    page.locator("[name=mapping]").evaluate("field => field.scrollIntoView({block: 'center'})")
+    picture(page, f"mapping-{language}-{width}")
+    page.click("[name=_save]")
+    assert Source.objects.get(pk=source.pk).mapping["fields"]["started_at"] == "at"
+    page.goto(f"{live_server.url}/admin/usage/quarantinelisting/")
+    assert page.locator("input[name=record]").count() == 2
+    picture(page, f"waiting-{language}-{width}")
+    page.click("button[name=replay]")
+    assert page.locator("input[name=record]").count() == 0
+    picture(page, f"replayed-{language}-{width}")
+    assert [call.talk_ms for call in Call.objects.order_by("call_id")] == [42_000, 42_000]
+    page.goto(f"{live_server.url}/admin/usage/calllisting/?from=2026-10-01&to=2026-10-31")
+    assert {"v-1", "v-2"} <= set(page.inner_text("body").split())
+    picture(page, f"came-in-{language}-{width}")
