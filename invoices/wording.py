@@ -174,6 +174,7 @@ _LABELS: dict[str, tuple[str, str]] = {
     "closing": ("如有疑问，请回复本邮件。", "Questions? Just reply to this mail."),
     "questions": ("账单异议与答复", "Questions and answers"),
     "ask_finance": ("对账单有疑问？", "A question about this invoice?"),
+    "running_month": ("本月至今", "The running month"),
     "ask_line": ("对本行提问", "Ask about this line"),
     "ask_about": ("关于", "About"),
     "whole_invoice": ("整张账单", "the whole invoice"),

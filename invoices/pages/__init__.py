@@ -3,6 +3,7 @@
 from invoices.pages.calls import line_calls, line_calls_csv
 from invoices.pages.gateway import gateway_callback, pay_invoice
 from invoices.pages.invoice import evidence_keys, invoice_evidence, invoice_page, invoice_pdf, tax_invoice_file
+from invoices.pages.month import month_page
 from invoices.pages.question import question_page
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "invoice_pdf",
     "line_calls",
     "line_calls_csv",
+    "month_page",
     "pay_invoice",
     "question_page",
     "tax_invoice_file",

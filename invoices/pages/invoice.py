@@ -41,6 +41,7 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
         "zh": f"{address}?language=zh",
         "en": f"{address}?language=en",
         "ask": f"{reverse('invoice-question', args=[token])}?language={language}",
+        "month": f"{reverse('invoice-month', args=[token])}?language={language}",
     }
     if Receivable.objects.filter(invoice=invoice, open__gt=0).exists():
         links["pay"] = [

@@ -25,6 +25,7 @@ class Links(TypedDict, total=False):
     tax_invoice: str
     calls: str
     ask: str
+    month: str
     pay: Sequence[tuple[str, str]]
     zh: str
     en: str
