@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,6 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.translation import override
 
+from billing.environment import ROOT
 from invoices.advising import advise, break_even, cost, off_peak, scaled, spread
 from invoices.comparing import Comparison, compare, own_offer
 from tenants.models import Contract
@@ -155,3 +158,9 @@ def test_the_own_contract_changed_in_nothing_costs_what_it_does(used: Contract) 
     compared = compared_of(used, own, FLAT)
     for each in (own, FLAT):
         assert cost(compared, each, scaled()) == compared.net(each)
+
+
+def test_what_the_page_on_comparing_shows_is_so(used: Contract) -> None:
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "comparing.md").read_text(), re.DOTALL)
+    assert block is not None
+    exec(block[1], {"contract": used, "today": date(2026, 11, 23)})
