@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
 from billing.errors import Refused
+from billing.permitting import permitted
 
 
 class FinanceAdminSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -22,8 +26,34 @@ class FinanceAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     enable_nav_sidebar = True
     index_template = "admin/invoices/home.html"
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the address of the history to the page of an object, for those who may read the trail."""
+        context: dict[str, Any] = super().each_context(request)
+        place = request.resolver_match
+        name = (place.url_name or "") if place and "object_id" in place.kwargs else ""
+        if place and name.endswith("_change") and request.user.has_perm("invoices.view_trailentry"):
+            context["history"] = reverse(
+                f"admin:{name.removesuffix('change')}history", args=[place.kwargs["object_id"]]
+            )
+        context["show_history"] = "history" in context
+        return context
 
-class FinanceAdmin(ModelAdmin):  # type: ignore[misc]
+
+class HistoryInTheTrail:
+    """The history of an object is its audit trail, not Django's own log: that knows only of what the admin did."""
+
+    opts: Any
+
+    @permitted("view")
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the trail of the object."""
+        asked = urlencode({"table": self.opts.db_table, "key": unquote(object_id)})
+        return HttpResponseRedirect(f"{reverse('admin:invoices_trailentry_changelist')}?{asked}")
+
+
+class FinanceAdmin(HistoryInTheTrail, ModelAdmin):  # type: ignore[misc]
     """A page over rows people may change."""
 
     list_filter_submit = True

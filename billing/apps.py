@@ -11,11 +11,17 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Register the system checks, bind the shared tasks to our Celery application, have the roles made after migrate."""
+        """Register system checks, bind shared tasks to Celery, sign what is written, have the roles made after migrate."""
+        from django.core.signals import request_finished
+        from django.db.backends.signals import connection_created
+
         import billing.celery
         import billing.checks  # noqa: F401
+        from billing import acting
         from billing.roles import sync_roles
 
+        connection_created.connect(acting.sign_statements)
+        request_finished.connect(acting.stop_acting)
         post_migrate.connect(sync_roles, dispatch_uid="billing.roles")
 
 

@@ -1,10 +1,14 @@
 """The Celery application: a wake-up call, never the truth."""
 
+from __future__ import annotations
+
 import os
 
-from celery import Celery
-from celery.signals import setup_logging
+from celery import Celery, Task
+from celery.signals import setup_logging, task_postrun, task_prerun
 from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from billing import acting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing.settings")
 
@@ -22,3 +26,11 @@ def _configure_logs(**_: object) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
+
+
+@task_prerun.connect
+def _act_as_task(task: Task[..., object], **_: object) -> None:
+    acting.act(acting.TASK, lambda: str(task.name))
+
+
+task_postrun.connect(acting.stop_acting)

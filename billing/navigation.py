@@ -60,7 +60,8 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
             ("tenants_seller", "store"), ("tenants_taxcode", "tag"), ("usage_source", "settings_input_antenna"), ("tenants_apikey", "key"),
             ("tenants_webhookendpoint", "webhook"), ("tenants_webhookmessage", "outgoing_mail"),
             ("invoices_bankformat", "view_column"), ("usage_retentionpolicy", "auto_delete"), ("usage_removal", "delete_sweep"),
-            ("usage_unmasking", "visibility"), ("auth_user", "person"), ("auth_group", "group"),
+            ("usage_unmasking", "visibility"), ("invoices_trailentry", "history"),
+            ("invoices_trailanchor", "anchor"), ("auth_user", "person"), ("auth_group", "group"),
         ],
     ),
 ]  # fmt: skip

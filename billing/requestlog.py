@@ -9,6 +9,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
+from billing.acting import act_for
+
 FAULT = 400
 
 
@@ -19,8 +21,9 @@ class RequestLog(RequestMiddleware):
     """
 
     def prepare(self, request: HttpRequest) -> None:
-        """Bind the request's id."""
+        """Bind the request's id, and say for the audit trail who acts."""
         structlog.contextvars.bind_contextvars(request_id=request.META.get("HTTP_X_REQUEST_ID") or str(uuid.uuid4()))
+        act_for(request)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Log an answer that says no, or is still to come; forget the request's id in any case."""

@@ -165,6 +165,7 @@ CELERY_BEAT_SCHEDULE = {
     "remind": {"task": "invoices.tasks.remind", "schedule": 3600.0},
     "start due closes": {"task": "invoices.tasks.start_due_closes", "schedule": 600.0},
     "check books": {"task": "invoices.tasks.check_books_tonight", "schedule": crontab(hour="19", minute="30")},
+    "seal the audit trail": {"task": "invoices.tasks.seal_the_trail", "schedule": 60.0},
     "tell of broken books": {"task": "invoices.tasks.tell_of_books", "schedule": 60.0},
     "tell of disputes": {"task": "invoices.tasks.tell_of_disputes", "schedule": 30.0},
     "watch budgets": {"task": "invoices.tasks.watch_budgets", "schedule": 60.0},
@@ -282,7 +283,6 @@ UNFOLD = {
     "STYLES": [lambda request: static("huadan/admin.css")],
     "SIDEBAR": {"navigation": "billing.navigation.navigation", "show_search": True},
     "DASHBOARD_CALLBACK": "invoices.admin.home.dashboard",
-    "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {
         "primary": {

@@ -20,6 +20,7 @@ from billing.rating.telling import untold_of
 from billing.rating.terms import Terms
 from invoices.evidence import digest_of
 from invoices.models import Invoice
+from invoices.trail.verifying import verify_trail
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract
 from usage.aggregation import days_of
@@ -187,7 +188,7 @@ def answers(now: datetime) -> Iterator[Answer]:
             )
         yield answer
     for name, sentence, columns, look in LOOKS:
-        yield Answer(name, sentence, columns.split(), list(islice(look(), ROWS_SHOWN)))
+        yield Answer(name, sentence, columns.split(), list(islice(look(now), ROWS_SHOWN)))
 
 
 def count_of_questions() -> int:
@@ -195,7 +196,7 @@ def count_of_questions() -> int:
     return len(QUESTIONS) + len(LOOKS)
 
 
-def _recounted() -> Iterator[tuple[Any, ...]]:
+def _recounted(now: datetime) -> Iterator[tuple[Any, ...]]:
     """Count each counted month that is not stale once more; name the contracts whose totals differ."""
     counted = UsageMonth.objects.filter(stale_since__isnull=True, counting_since__isnull=True, counted_at__isnull=False)
     for tenant_id, period in counted.values_list("tenant_id", "period").iterator():
@@ -209,7 +210,7 @@ def _recounted() -> Iterator[tuple[Any, ...]]:
                 yield tenant_id, period.isoformat(), contract.code, f"{differing} totals differ"
 
 
-def _rated_again() -> Iterator[tuple[Any, ...]]:
+def _rated_again(now: datetime) -> Iterator[tuple[Any, ...]]:
     """Rate each invoice again from its own terms and totals; name those that come out otherwise."""
     for invoice in Invoice.objects.iterator(chunk_size=100):
         kept = Bill.from_json(invoice.document["bill"])
@@ -225,7 +226,7 @@ def _rated_again() -> Iterator[tuple[Any, ...]]:
             yield invoice.pk, invoice.number, str(kept.total), str(again.total)
 
 
-def _untold() -> Iterator[tuple[Any, ...]]:
+def _untold(now: datetime) -> Iterator[tuple[Any, ...]]:
     """Hold the lines of each invoice against what its clauses took; name the clauses that took other calls."""
     for invoice in Invoice.objects.filter(kind=Invoice.INVOICE).iterator(chunk_size=100):
         terms, totals = Terms.from_json(invoice.terms), Totals.from_json(invoice.totals)
@@ -233,7 +234,7 @@ def _untold() -> Iterator[tuple[Any, ...]]:
             yield invoice.pk, invoice.number, each.version, each.clause, str(each.lines), str(each.taken)
 
 
-def _unanswered() -> Iterator[tuple[Any, ...]]:
+def _unanswered(now: datetime) -> Iterator[tuple[Any, ...]]:
     """Look through the calls of each frozen month for those that no clause took; name what its invoice does not say.
 
     A month whose calls were removed, or changed since by what waits for the next invoice, is not looked at.
@@ -250,7 +251,12 @@ def _unanswered() -> Iterator[tuple[Any, ...]]:
                 yield invoice.pk, invoice.number, said, found
 
 
-LOOKS: tuple[tuple[str, str, str, Callable[[], Iterator[tuple[Any, ...]]]], ...] = (
+def _tampered(now: datetime) -> Iterator[tuple[Any, ...]]:
+    """Name what is not as the audit trail wrote it."""
+    return ((each.table, each.key, each.how) for each in verify_trail(now))
+
+
+LOOKS: tuple[tuple[str, str, str, Callable[[datetime], Iterator[tuple[Any, ...]]]], ...] = (
     ("I1", _("a second count of the calls gives the same totals"), "tenant_id period contract differing", _recounted),
     (
         "I2",
@@ -260,4 +266,10 @@ LOOKS: tuple[tuple[str, str, str, Callable[[], Iterator[tuple[Any, ...]]]], ...]
     ),
     ("I2", _("calls on no line are uncovered, or were not answered"), "invoice number said found", _unanswered),
     ("I4", _("rating again gives the same bill, line for line"), "invoice number kept again", _rated_again),
+    (
+        "I10",
+        _("the audit trail is as it was written, and every row is as it was last written there"),
+        "table key differs",
+        _tampered,
+    ),
 )

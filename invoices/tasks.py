@@ -25,6 +25,7 @@ from invoices.models import BooksMail, Delivery, DisputeMail, StatementMail
 from invoices.reminding import owe_reminders
 from invoices.settling import let_settled_months_go as release_settled_months
 from invoices.stating import owe_monthly_statements, send_statement
+from invoices.trail.sealing import anchor_days, seal_trail
 from tenants.models import BudgetMail, Contract
 
 DELIVERIES_A_TICK, DELIVERY_EXPIRES_SECONDS = 500, 30  # by then the next tick asks for it again
@@ -120,6 +121,16 @@ def check_books() -> None:
     for each in check.broken:
         log.error("books are broken", invariant=each["invariant"], holds=each["sentence"], rows=each["rows"])
     tell_of_books()
+
+
+@shared_task
+def seal_the_trail() -> None:
+    """Chain what was written into the audit trail; log the anchors of days gone by, so that they lie elsewhere too."""
+    sealed = seal_trail()
+    if sealed:
+        log.info("audit trail sealed", entries=sealed)
+    for anchor in anchor_days(datetime.now(UTC).date()):
+        log.warning("audit anchor", day=f"{anchor.day}", seal=anchor.seal, hash=anchor.hash, entries=anchor.entries)
 
 
 @shared_task

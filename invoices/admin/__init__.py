@@ -16,6 +16,7 @@ from invoices.admin import (
     set_offs,
     steps,
     tax_invoices,
+    trail,
     write_offs,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "set_offs",
     "steps",
     "tax_invoices",
+    "trail",
     "write_offs",
 ]

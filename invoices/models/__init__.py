@@ -19,6 +19,7 @@ from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, Tabl
 from invoices.models.refunding import Refund
 from invoices.models.stating import StatementMail
 from invoices.models.taxing import TaxInvoice
+from invoices.models.trail import TrailAnchor, TrailEntry, TrailSeal
 
 __all__ = [
     "BankFile",
@@ -50,5 +51,8 @@ __all__ = [
     "StoredFile",
     "TableExport",
     "TaxInvoice",
+    "TrailAnchor",
+    "TrailEntry",
+    "TrailSeal",
     "WriteOff",
 ]

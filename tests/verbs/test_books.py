@@ -76,6 +76,7 @@ def test_books_that_are_well_break_nothing(books: Any, capsys: Any) -> None:
         ("I9", "UPDATE invoices_ledgerside SET amount = amount + 1 WHERE account = 'receivable'"),
         ("I9", "DELETE FROM invoices_ledgerside WHERE account = 'tax'"),
         ("I9", "UPDATE invoices_receivable SET settled = 0.1"),
+        ("I10", "UPDATE tenants_contract SET name_en = 'Mine'"),
         ("I11", "UPDATE invoices_runstep SET tenant_id = (SELECT max(id) FROM tenants_tenant)"),
     ],
 )
@@ -187,7 +188,7 @@ def test_the_nightly_check_raises_an_alarm_and_tells_by_mail(books: Any, smtp: A
     auditing.request_check(by="schedule", now=datetime.now(UTC))
     with capture_logs() as logs:
         tasks.check_books()
-    assert {each["invariant"] for each in logs if each["event"] == "books are broken"} == {"I3", "I6"}
+    assert {each["invariant"] for each in logs if each["event"] == "books are broken"} == {"I3", "I6", "I10"}
     alarm = auditing.open_alarm()
     assert alarm is not None
     found = alarm.broken[0]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from billing.periods import period_containing
 from invoices.drafting import draft_month
+from invoices.models import TrailEntry
+from invoices.trail.verifying import verify_trail
 from tenants.contracts import amend
 from tenants.models import Contract, ContractVersion
 from tenants.packages import buy_package
@@ -159,6 +161,39 @@ def test_no_guard_is_switched_off_by_the_role(run: Any) -> None:
             run(statement)
     assert kept() == before
     assert run("SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user").fetchone() == (False, False)
+
+
+TRAIL = [
+    *(f"DELETE FROM invoices_trail{each}" for each in ("entry", "seal", "anchor")),
+    "UPDATE invoices_trailentry SET who = 'another'",
+    "UPDATE invoices_trailseal SET hash = ''",
+    "UPDATE invoices_trailanchor SET hash = ''",
+    "INSERT INTO invoices_trailentry SELECT * FROM invoices_trailentry",
+    "SELECT setval('invoices_trailentry_id_seq', 1)",
+    "TRUNCATE invoices_trailentry",
+    "ALTER TABLE tenants_contract DISABLE TRIGGER trail_changed",
+    "ALTER TABLE invoices_invoice DISABLE TRIGGER ALL",
+    "DROP TRIGGER trail_changed ON tenants_contract",
+    "CREATE OR REPLACE FUNCTION trail_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "ALTER FUNCTION trail_write() RESET ALL",
+    # A table of its own by the name of another, for entries that never happened.
+    """CREATE TEMPORARY TABLE tenants_contract (id bigint); CREATE TRIGGER forged AFTER INSERT ON pg_temp.tenants_contract
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION trail_write('id', '{}', '{}')""",
+]
+
+
+def test_the_role_writes_into_the_trail_only_by_what_it_does(run: Any) -> None:
+    run("CREATE FUNCTION to_jsonb(tenants_contract) RETURNS jsonb LANGUAGE sql AS 'SELECT ''{}''::jsonb'")
+    run("UPDATE tenants_contract SET name_en = 'Mine'")
+    entry = TrailEntry.objects.filter(table_name="tenants_contract").order_by("-pk")[0]
+    assert (entry.before, entry.after["name_en"], entry.door) == ({"name_en": "Contract"}, "Mine", "sql")
+    assert entry.role.startswith("app_")
+    for statement in TRAIL:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            run(statement)
+    assert run("SELECT trail_seal(100, '5s') > 0").fetchone() == (True,)
+    assert list(verify_trail(datetime.now(UTC))) == []
+    run("DROP FUNCTION to_jsonb(tenants_contract)")
 
 
 def test_the_role_does_the_work_of_a_month(role: str, agreed: Contract, post: Any) -> None:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError, connection, transaction
 from psycopg.sql import SQL, Identifier, Literal
 
+# The audit trail is written by triggers and sealed by functions, which act as the owner.
 # Only rows: no TRUNCATE, no TRIGGER, no REFERENCES, and nothing it could alter, drop or switch off.
 RIGHTS = """
 REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};
@@ -16,6 +17,9 @@ GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
 REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role};
+REVOKE INSERT, UPDATE, DELETE ON invoices_trailentry, invoices_trailseal, invoices_trailanchor FROM {role};
+REVOKE ALL ON SEQUENCE invoices_trailentry_id_seq FROM {role};
+GRANT EXECUTE ON FUNCTION trail_seal(integer, interval), trail_anchor(date) TO {role};
 """
 FOUND = """
 SELECT current_schema(), rolsuper OR EXISTS (
