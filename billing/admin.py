@@ -31,7 +31,7 @@ class FinanceAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         context: dict[str, Any] = super().each_context(request)
         place = request.resolver_match
         name = (place.url_name or "") if place and "object_id" in place.kwargs else ""
-        if place and name.endswith("_change") and request.user.has_perm("invoices.view_trailentry"):
+        if place and name.endswith("_change") and request.user.has_perm("billing.view_audittrail"):
             context["history"] = reverse(
                 f"admin:{name.removesuffix('change')}history", args=[place.kwargs["object_id"]]
             )

@@ -27,7 +27,7 @@ from invoices.trail.reading import Told, entries, rows_of, tables, tell
 from invoices.trail.watching import options_of
 
 PAGE = 50
-MAY_VERIFY = "billing.verify_audittrail"
+MAY_SEE, MAY_VERIFY = "billing.view_audittrail", "billing.verify_audittrail"
 HEADERS = [
     gettext_lazy("entry"), gettext_lazy("at"), gettext_lazy("by way of"), gettext_lazy("who"), gettext_lazy("database role"),
     gettext_lazy("of"), gettext_lazy("key"), gettext_lazy("name"), gettext_lazy("what"), gettext_lazy("before and after"),
@@ -35,8 +35,22 @@ HEADERS = [
 ]  # fmt: skip
 
 
+class TrailAdmin(ViewOnlyAdmin):
+    """A page for those who may see the audit trail."""
+
+    permission = MAY_SEE
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether the reader may see the trail."""
+        return request.user.has_perm(self.permission)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the page in the menu of those who may see it."""
+        return self.has_view_permission(request)
+
+
 @admin.register(TrailEntry)
-class TrailEntryAdmin(ViewOnlyAdmin):
+class TrailEntryAdmin(TrailAdmin):
     """The entries that fit, fifty at a time."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -84,7 +98,7 @@ class TrailEntryAdmin(ViewOnlyAdmin):
 
 
 @admin.register(TrailAnchor)
-class TrailAnchorAdmin(ViewOnlyAdmin):
+class TrailAnchorAdmin(TrailAdmin):
     """Where the chain ended on each day, and whether it still passes there."""
 
     list_display = ("day", "seal", "entries", "state", "hash_shown")

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "anchor of the audit trail",
                 "verbose_name_plural": "anchors of the audit trail",
                 "ordering": ["-day"],
-                "default_permissions": ("view",),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "entry of the audit trail",
                 "verbose_name_plural": "audit trail",
                 "ordering": ["-pk"],
-                "default_permissions": ("view",),
+                "default_permissions": (),
                 "indexes": [
                     models.Index(fields=["table_name", "key", "id"], name="trail_of_a_row"),
                     models.Index(condition=models.Q(("door", "admin")), fields=["who", "id"], name="trail_of_a_person"),

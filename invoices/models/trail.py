@@ -39,7 +39,7 @@ class TrailEntry(models.Model):
         verbose_name = _("entry of the audit trail")
         verbose_name_plural = _("audit trail")
         ordering = ["-pk"]
-        default_permissions = ("view",)
+        default_permissions = ()
         indexes = [
             models.Index(fields=["table_name", "key", "id"], name="trail_of_a_row"),
             models.Index(fields=["who", "id"], name="trail_of_a_person", condition=models.Q(door="admin")),
@@ -86,7 +86,7 @@ class TrailAnchor(models.Model):
         verbose_name = _("anchor of the audit trail")
         verbose_name_plural = _("anchors of the audit trail")
         ordering = ["-day"]
-        default_permissions = ("view",)
+        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.day:%Y-%m-%d}"

@@ -36,6 +36,7 @@ TELL = (
 NOBODY = "nobody"
 # Visits, and PDFs, which are stored when they are looked at first.
 RESTLESS = {
+    "invoices_trailentry",
     "invoices_storedfile",
     "django_session",
     "django_admin_log",

@@ -108,7 +108,7 @@ def test_who_may_verify_asks_for_it_and_who_may_not_sees_nothing(tenant: Tenant,
     for address in (TRAIL, f"{TRAIL}export/", ANCHORS, f"{ANCHORS}export/", f"{ANCHORS}verify/"):
         assert staff("view_tenant").get(address).status_code == 403, address
     assert "/history/" not in staff("view_tenant").get(f"/admin/tenants/tenant/{tenant.pk}/change/").content.decode()
-    auditor = staff("verify_audittrail", "view_trailanchor")
+    auditor = staff("verify_audittrail", "view_audittrail")
     assert auditor.get(f"{ANCHORS}verify/").status_code == 200
     assert auditor.post(f"{ANCHORS}verify/")["Location"].startswith("/admin/invoices/bookscheck/")
     assert User.objects.filter(username=BooksCheck.objects.get().asked_by).exists()
