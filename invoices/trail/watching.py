@@ -43,6 +43,7 @@ AS_DIGESTS = {
     "auth.User": ["password"],
     "invoices.Invoice": ["terms", "totals", "document"],
     "invoices.Settlement": ["terms", "totals", "bill"],
+    "invoices.StatementMail": ["account", "pdf"],
     "invoices.StoredFile": ["content"],
     "invoices.TaxInvoice": ["content"],
     "otp_totp.TOTPDevice": ["key"],
