@@ -187,7 +187,7 @@ def addresses(page: ModelAdmin[Any], pattern: URLPattern, rows: dict[Any, Any]) 
     """Fill in an address with ids of rows there are."""
     told = {"invoices_reopening_ask": "ask/{tenant}/2026-10-01/", "invoices_invoice_preview": "preview/{version}/"}
     row = rows.get(page.model)
-    values = {"tenant": rows[_model("tenants.Tenant")].pk, "version": rows[_model("tenants.ContractVersion")].pk, "period": "2026-10-01", "form": "csv"}  # fmt: skip
+    values = {"tenant": rows[_model("tenants.Tenant")].pk, "contract": rows[_model("tenants.Contract")].pk, "version": rows[_model("tenants.ContractVersion")].pk, "period": "2026-10-01", "form": "csv"}  # fmt: skip
     text = told.get(pattern.name or "", "") or _filled(pattern, {"pk": row.pk if row else 1, "object_id": row.pk if row else 1, "id": row.pk if row else 1} | values)  # fmt: skip
     return f"/admin/{page.opts.app_label}/{page.opts.model_name}/{text.format(**values)}"
 
