@@ -41,7 +41,7 @@ check: setup  ## lint, types, import rules, migrations, OpenAPI drift
 	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py spectacular --validate --fail-on-warn --file .local/openapi.yaml && diff -u docs/openapi.yaml .local/openapi.yaml
-	HUADAN_DEBUG=false HUADAN_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') HUADAN_HTTPS=true HUADAN_BASE_URL=https://billing.example.com $(PY) manage.py check --deploy --fail-level WARNING
+	HUADAN_DEBUG=false HUADAN_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') HUADAN_HTTPS=true HUADAN_TOTP=true HUADAN_BASE_URL=https://billing.example.com $(PY) manage.py check --deploy --fail-level WARNING
 
 bench: setup  ## all benchmarks, each against its baseline in the same run
 	@$(PY) -m tests.benchmarks $(ARGS)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
 from billing.errors import Refused
+from billing.login_pages import code_page, enrol_page, led_away
+from billing.own_settings import preference_of, preferences_page
 from billing.permitting import permitted
 
 
@@ -26,9 +29,32 @@ class FinanceAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     enable_nav_sidebar = True
     index_template = "admin/invoices/home.html"
 
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Add the pages of the second factor, which one may see before it is proved, and a person's own settings."""
+        owed = super().admin_view
+        own = [
+            path("enrol/", owed(enrol_page), name="enrol"),
+            path("code/", owed(code_page), name="second_factor"),
+            path("own-settings/", self.admin_view(preferences_page), name="own_settings"),
+        ]
+        return own + cast("list[URLPattern | URLResolver]", super().get_urls())
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Let nobody who still owes the second factor see a page, but let them log out."""
+
+        @wraps(view)
+        def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return led_away(request) or view(request, *args, **kwargs)
+
+        leaving = getattr(view, "__name__", "") == "logout"
+        return super().admin_view(view if leaving else opened, cacheable)
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add the address of the history to the page of an object, for those who may read the trail."""
+        """Give the pages the theme that the person chose, and an object's the address of its history to who may read it."""
         context: dict[str, Any] = super().each_context(request)
+        chosen = preference_of(request)
+        if chosen and chosen.theme:
+            context["theme"] = chosen.theme
         place = request.resolver_match
         name = (place.url_name or "") if place and "object_id" in place.kwargs else ""
         if place and name.endswith("_change") and request.user.has_perm("billing.view_audittrail"):

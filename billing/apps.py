@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -18,10 +19,12 @@ class BillingConfig(AppConfig):
         import billing.celery
         import billing.checks  # noqa: F401
         from billing import acting
+        from billing.login_pages import note_login
         from billing.roles import sync_roles
 
         connection_created.connect(acting.sign_statements)
         request_finished.connect(acting.stop_acting)
+        user_logged_in.connect(note_login, dispatch_uid="billing.login")
         post_migrate.connect(sync_roles, dispatch_uid="billing.roles")
 
 

@@ -22,6 +22,14 @@ def the_base_address_is_https(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return []
 
 
+@register(Tags.security, deploy=True)
+def staff_need_a_second_factor(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """Warn when a password alone opens the admin."""
+    if settings.STAFF_TOTP:
+        return []
+    return [Warning("Staff log in with a password alone.", hint="Set HUADAN_TOTP=true.", id="huadan.W002")]
+
+
 @register()
 def the_roles_name_permissions_there_are(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Refuse an entry of the table of roles that no permission fits: it would give nobody anything."""

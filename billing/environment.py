@@ -74,6 +74,41 @@ class Environment(BaseSettings):
         alias="HUADAN_TRUST_PROXY",
         description="Believe `X-Forwarded-Proto` and `X-Forwarded-For`; only behind a proxy that sets them itself.",
     )
+    totp: bool | None = Field(
+        None,
+        alias="HUADAN_TOTP",
+        description="Staff need a one-time code besides the password. Unset: on, except embedded or with `HUADAN_DEBUG`.",
+    )
+    session_hours: float = Field(
+        12.0, alias="HUADAN_SESSION_HOURS", gt=0, le=720, description="How long staff stay logged in, at most."
+    )
+    reauthenticate_minutes: int = Field(
+        15,
+        alias="HUADAN_REAUTHENTICATE_MINUTES",
+        ge=1,
+        le=720,
+        description="Before money moves, password or code are asked again if the last time is longer ago.",
+    )
+    login_failures: int = Field(
+        5,
+        alias="HUADAN_LOGIN_FAILURES",
+        ge=2,
+        le=100,
+        description="After so many wrong passwords a user name is locked for the address they came from.",
+    )
+    lockout_minutes: int = Field(
+        15, alias="HUADAN_LOCKOUT_MINUTES", ge=1, le=1440, description="How long the lock after wrong passwords lasts."
+    )
+    admin_path: str = Field(
+        "admin/",
+        alias="HUADAN_ADMIN_PATH",
+        description="Where the admin lies on the site, such as `back-office/`; another one is not told to visitors.",
+    )
+    admin_host: str = Field(
+        "",
+        alias="HUADAN_ADMIN_HOST",
+        description="The only host name that serves the admin, such as one of the office's network. Unset: all.",
+    )
     language: Literal["zh-hans", "en"] = Field(
         "en", alias="HUADAN_LANGUAGE", description="The admin's language until a person chooses one."
     )
@@ -177,6 +212,14 @@ class Environment(BaseSettings):
             raise ValueError("must be an address like https://billing.example.com")
         return value.rstrip("/")
 
+    @field_validator("admin_path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        path = value.strip("/") + "/"
+        if not re.fullmatch(r"([a-z0-9][a-z0-9-]*/)+", path) or path.split("/")[0] in {"api", "i", "i18n", "static"}:
+            raise ValueError("must be a path of small letters, digits and hyphens, such as back-office/")
+        return path
+
     @field_validator("zone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
@@ -227,7 +270,8 @@ class Environment(BaseSettings):
         """Return the host names served, never empty."""
         named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
         own = urlsplit(self.base_url).hostname or "localhost"
-        return named or ([own, "localhost", "127.0.0.1", "[::1]"] if self.embedded else [own])
+        served = named or ([own, "localhost", "127.0.0.1", "[::1]"] if self.embedded else [own])
+        return [*served, self.admin_host] if self.admin_host else served
 
     @property
     def operations_addresses(self) -> list[str]:
@@ -239,6 +283,11 @@ class Environment(BaseSettings):
         """Return where the class of each payment gateway is, by the gateway's name."""
         pairs = (each.strip().partition("=") for each in self.gateways.split(",") if each.strip())
         return {name: path for name, _equals, path in pairs}
+
+    @property
+    def staff_totp(self) -> bool:
+        """Tell whether staff need a one-time code."""
+        return self.totp if self.totp is not None else not (self.embedded or self.debug)
 
     @property
     def secure(self) -> bool:

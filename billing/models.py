@@ -1,9 +1,42 @@
-"""What the wiring itself keeps: nothing yet but the names of permissions."""
+"""What the wiring itself keeps of staff: how each person likes the admin, who is locked out, and names of permissions."""
 
 from __future__ import annotations
 
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+
+class Preference(models.Model):
+    """How one person of the staff likes the admin; without a row, as the browser says."""
+
+    BROWSER, AUTO = "", ""
+    LANGUAGES = [(BROWSER, _("as the browser says")), ("zh-hans", "简体中文"), ("en", "English")]
+    THEMES = [(AUTO, _("as the device says")), ("light", _("light")), ("dark", _("dark"))]
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preference", verbose_name=_("user")
+    )
+    language = models.CharField(_("language"), max_length=10, choices=LANGUAGES, default=BROWSER, blank=True)
+    theme = models.CharField(_("theme"), max_length=10, choices=THEMES, default=AUTO, blank=True)
+
+    class Meta:
+        verbose_name = _("own setting")
+        verbose_name_plural = _("own settings")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Lockout(AccessAttempt):  # type: ignore[misc]
+    """Wrong passwords for a user name from an address; from the limit on, the two together are locked out for a while."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("lockout")
+        verbose_name_plural = _("lockouts")
+        default_permissions = ("view", "change")
 
 
 class AuditTrail(models.Model):

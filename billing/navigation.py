@@ -62,6 +62,7 @@ TASKS: list[tuple[Promise, list[tuple[str, str]]]] = [
             ("invoices_bankformat", "view_column"), ("usage_retentionpolicy", "auto_delete"), ("usage_removal", "delete_sweep"),
             ("usage_unmasking", "visibility"), ("invoices_trailentry", "history"),
             ("invoices_trailanchor", "anchor"), ("auth_user", "person"), ("auth_group", "group"),
+            ("billing_lockout", "lock"),
         ],
     ),
 ]  # fmt: skip
@@ -73,6 +74,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": title, "separator": True, "collapsible": False, "items": [_entry(page, icon) for page, icon in pages]}
         for title, pages in TASKS
     ]
+
+
+def own_pages(request: HttpRequest) -> list[dict[str, Any]]:
+    """Give the links of a person's own menu."""
+    own = [{"title": _("Language and theme"), "link": reverse_lazy("admin:own_settings")}]
+    if getattr(request.user, "otp_device", None) is not None:
+        own.append({"title": _("New telephone"), "link": reverse_lazy("admin:enrol")})
+    return [*own, {"title": _("Change password"), "link": reverse_lazy("admin:password_change")}]
 
 
 def listed() -> set[str]:

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 
+from billing.login_pages import proved_again
+from billing.roles import MONEY
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -15,7 +18,8 @@ def permitted(*names: str, post: str | Mapping[str, str] = "") -> Callable[[View
     """Open a view or an action of a ModelAdmin only to those who hold one of the permissions, such as invoices.add_refund.
 
     ``"view"`` without an app is the page's own. ``post`` is needed as well where something is sent; as a mapping, by what
-    the form's ``do`` says, with ``""`` for anything else. Others get 403 before anything is read.
+    the form's ``do`` says, with ``""`` for anything else. Others get 403 before anything is read. Where the permission
+    moves money, who sends something proves again who they are if they did so longer ago.
     """
 
     def decorate(view: View) -> View:
@@ -23,8 +27,13 @@ def permitted(*names: str, post: str | Mapping[str, str] = "") -> Callable[[View
         def guarded(page: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             if not any(_may(page, request, name) for name in names):
                 raise PermissionDenied
-            if request.method == "POST" and post and not request.user.has_perm(_to_send(request, post)):
+            to_send = _to_send(request, post) if request.method == "POST" and post else ""
+            if to_send and not request.user.has_perm(to_send):
                 raise PermissionDenied
+            if request.method == "POST" and not MONEY.isdisjoint({to_send} if to_send else names):
+                asked = proved_again(request)
+                if asked is not None:
+                    return asked
             return view(page, request, *args, **kwargs)
 
         guarded.permissions = names  # type: ignore[attr-defined]

@@ -35,11 +35,20 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "auditor": ("*.view_*", "billing.verify_audittrail"),
     "administrator": (
-        "*.view_*", "billing.verify_audittrail", "auth.*_user", "tenants.*_seller", "tenants.*_taxcode", "tenants.*_apikey",
+        "*.view_*", "billing.verify_audittrail", "auth.*_user", "billing.change_lockout", "tenants.*_seller", "tenants.*_taxcode", "tenants.*_apikey",
         "tenants.*_webhookendpoint", "usage.*_source", "usage.*_retentionpolicy", "invoices.*_bankformat",
         "invoices.add_bookscheck",
     ),
 }  # fmt: skip
+
+# Who moves money proves again who they are when the login is some minutes old.
+MONEY = frozenset(
+    {
+        "invoices.issue_invoice", "invoices.reverse_payment", "invoices.add_creditrequest", "invoices.decide_creditrequest",
+        "invoices.add_refund", "invoices.decide_refund", "invoices.add_writeoff", "invoices.decide_writeoff",
+        "invoices.add_reopening", "invoices.decide_reopening",
+    }
+)  # fmt: skip
 
 TITLES: dict[str, Promise] = {
     "viewer": _("viewer"),

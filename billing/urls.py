@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
@@ -22,7 +23,12 @@ def no_such_api(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/admin/"), name="home"),
+    # Where the admin has a path or a host of its own, nobody is led there.
+    *(
+        []
+        if settings.ADMIN_PATH != "admin/" or settings.ADMIN_HOST
+        else [path("", RedirectView.as_view(url="/admin/"), name="home")]
+    ),
     path("favicon.ico", RedirectView.as_view(url=static("huadan/icon.svg"))),
     *usage_api.urlpatterns,  # before others: addresses are tried in order, and a switch posts every call by itself
     *tenants_urls.urlpatterns,
@@ -42,5 +48,5 @@ urlpatterns = [
     path("gateways/<slug:name>/callback", pages.gateway_callback, name="gateway-callback"),
     path(".well-known/huadan-keys.json", pages.evidence_keys, name="evidence-keys"),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("admin/", admin.site.urls),
+    path(settings.ADMIN_PATH, admin.site.urls),
 ]

@@ -29,5 +29,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ.setdefault("HUADAN_SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ.setdefault("HUADAN_NUMBER_KEY", "only-for-tests-" + "y" * 40)
     os.environ.setdefault("HUADAN_HTTPS", "false")
+    os.environ.setdefault("HUADAN_TOTP", "false")  # the tests of the login switch it on
     if "DATABASE_URL" not in os.environ:
         _start()

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from billing.admin import FinanceAdmin, KeptAdmin
+from billing.admin import FinanceAdmin, KeptAdmin, ViewOnlyAdmin
+from billing.models import Lockout
+from billing.permitting import permitted
 from billing.roles import ROLES, TITLES
+from billing.second_factor import forget_devices
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# Their own pages show the keys, with which anybody makes a person's codes.
+admin.site.unregister(TOTPDevice)
+admin.site.unregister(StaticDevice)
 ONLY_SUPERUSERS_GIVE = ("is_superuser", "user_permissions")
 
 
@@ -26,6 +41,34 @@ class UserAdmin(DjangoUserAdmin, KeptAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+
+    change_form_before_template = "staff/_factor_link.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that resets a person's second factor."""
+        view = self.admin_site.admin_view(self.reset_view)
+        own = [path("<int:pk>/reset-factor/", view, name="auth_user_reset_factor")]
+        return own + super().get_urls()
+
+    @permitted("auth.change_user")
+    def reset_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take a person's telephone and recovery codes away, for a reason that is kept."""
+        person = get_object_or_404(User, pk=pk)
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        reason = request.POST.get("reason", "").strip()[:300]
+        if request.method == "POST" and reason:
+            forget_devices(person)
+            self.log_change(request, person, f"second factor reset: {reason}")
+            said = _("The second factor of %(person)s is reset; it is set up anew at the next login.")
+            self.message_user(request, said % {"person": person}, messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[pk]))
+        if request.method == "POST":
+            self.message_user(request, _("Say why: the reason is kept."), messages.ERROR)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Reset the second factor of %(person)s") % {"person": person}, "opts": self.opts, "person": person,
+        }  # fmt: skip
+        return TemplateResponse(request, "staff/reset_factor.html", context)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Keep a superuser, password included, from those who are none."""
@@ -56,3 +99,22 @@ class GroupAdmin(DjangoGroupAdmin, FinanceAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Leave the roles to their table."""
         return bool(super().has_delete_permission(request, obj)) and (obj is None or obj.name not in ROLES)
+
+
+@admin.register(Lockout)
+class LockoutAdmin(ViewOnlyAdmin):
+    """Wrong passwords that count at the moment; unlocking forgets them."""
+
+    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
+    list_display_links = None
+    search_fields = ("username", "ip_address")
+    fields = ("username", "ip_address", "failures_since_start", "attempt_time")
+    actions = ("unlock",)
+
+    @admin.action(description=gettext_lazy("Unlock the chosen ones"))
+    @permitted("billing.change_lockout")
+    def unlock(self, request: HttpRequest, chosen: QuerySet[Lockout]) -> None:
+        """Let these people try again at once."""
+        names = ", ".join(sorted({str(each.username) for each in chosen}))
+        chosen.delete()
+        self.message_user(request, _("Unlocked: %(names)s.") % {"names": names}, messages.SUCCESS)

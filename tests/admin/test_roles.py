@@ -27,7 +27,7 @@ USUAL = {
 # What belongs to no page of rows: it is about the reader alone, or asks the permission of what it shows by itself.
 FOR_ALL_STAFF = {
     "index", "app_list", "login", "logout", "password_change", "password_change_done", "jsi18n", "autocomplete", "view_on_site",
-    "search", "toggle_sidebar",
+    "search", "toggle_sidebar", "enrol", "second_factor", "own_settings",
 }  # fmt: skip
 TELL = (
     'Put @permitted("app.permission") of billing.permitting on it (under @admin.action or @action; post= for what its form '
