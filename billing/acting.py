@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from psycopg.sql import SQL, Composable
 
 ADMIN, API, PAGE, TASK, COMMAND = "admin", "api", "page", "task", "command"
@@ -41,8 +42,10 @@ def act(door: str, who: Callable[[], str], why: Callable[[], str] = str) -> None
 
 def act_for(request: Any) -> None:
     """Say that whoever sent a request acts: a person of the staff, an API key, or a reader of a page."""
-    first = request.path_info.split("/", 2)[1]
-    act(first if first in {ADMIN, API} else PAGE, lambda: _name_of(request), lambda: _reason_in(request))
+    if request.path_info.startswith(f"/{settings.ADMIN_PATH}"):
+        act(ADMIN, lambda: _name_of(request), lambda: str(request.POST.get("reason", "")))
+    else:  # a machine's body is not read for a reason
+        act(API if request.path_info.startswith(f"/{API}/") else PAGE, lambda: _name_of(request))
 
 
 def stop_acting(**_signal: Any) -> None:
@@ -79,8 +82,3 @@ def _name_of(request: Any) -> str:
     if (key_id := getattr(user, "key_id", None)) is not None:
         return f"key {key_id}"
     return str(user.get_username()) if user is not None and hasattr(user, "get_username") else ""
-
-
-def _reason_in(request: Any) -> str:
-    """Give the reason that a form of the admin was sent with, if any; a machine's body is not read for it."""
-    return str(request.POST.get("reason", "")) if request.path_info.startswith(f"/{ADMIN}/") else ""

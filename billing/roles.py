@@ -35,7 +35,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "auditor": ("*.view_*", "billing.verify_audittrail"),
     "administrator": (
-        "*.view_*", "billing.verify_audittrail", "auth.*_user", "billing.change_lockout", "tenants.*_seller", "tenants.*_taxcode", "tenants.*_apikey",
+        "*.view_*", "billing.verify_audittrail", "auth.*_user", "billing.change_lockout",
+        "tenants.*_seller", "tenants.*_taxcode", "tenants.*_apikey",
         "tenants.*_webhookendpoint", "usage.*_source", "usage.*_retentionpolicy", "invoices.*_bankformat",
         "invoices.add_bookscheck",
     ),

@@ -15,9 +15,10 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from billing import acting
 from billing.login_pages import PROOF, PROVED_AT
 from billing.models import Lockout, Preference
-from invoices.models import WriteOff
+from invoices.models import TrailEntry, WriteOff
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-password-1"
@@ -120,6 +121,8 @@ def test_an_administrator_resets_a_second_factor_for_a_reason(visitor: Client, w
     desk.post(address, {"reason": "Telephone lost, asked in person."})
     assert not TOTPDevice.objects.filter(user=wang).exists()
     assert "asked in person" in LogEntry.objects.get().change_message
+    told = TrailEntry.objects.get(table_name="otp_totp_totpdevice", what="removed")
+    assert (told.door, told.who, told.why) == ("admin", "boss", "Telephone lost, asked in person.")
     settings.STAFF_TOTP = True
     assert visitor.get("/admin/")["Location"].startswith("/admin/enrol/")
 
@@ -179,6 +182,19 @@ def test_the_admin_is_on_its_own_host_alone(visitor: Client, wang: User, setting
     settings.ADMIN_HOST, settings.ALLOWED_HOSTS = "office.example", ["office.example", "testserver"]
     assert visitor.get("/admin/login/").status_code == 404
     assert visitor.get("/admin/login/", headers={"Host": "office.example"}).status_code == 200
+
+
+def test_the_trail_knows_the_admin_wherever_it_lies(wang: User, rf: Any, settings: Any) -> None:
+    settings.ADMIN_PATH = "back-office/"
+    request = rf.post("/back-office/tenants/tenant/", {"reason": "Telephone lost."})
+    request.user = wang
+    acting.act_for(request)
+    try:
+        User.objects.update(first_name="Wang")
+    finally:
+        acting.stop_acting()
+    told = TrailEntry.objects.filter(table_name="auth_user").latest("pk")
+    assert (told.door, told.who, told.why) == ("admin", "wang", "Telephone lost.")
 
 
 def test_the_person_s_language_and_theme_hold_whatever_the_browser_says(wang: User, settings: Any) -> None:

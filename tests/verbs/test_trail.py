@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,11 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticToken
 
 from billing import acting
+from billing.second_factor import begin_enrolment, confirm
 from invoices.models import EvidenceKey, TrailAnchor, TrailEntry, TrailSeal
 from invoices.trail.sealing import anchor_days, seal_trail
 from invoices.trail.verifying import Tampered, verify_trail
@@ -122,12 +126,23 @@ def test_no_secret_stands_in_the_trail(tenant: Tenant) -> None:
     clerks = Group.objects.create(name="clerks")
     user.groups.add(clerks)
     made, text = make_key(tenant, "switch", [ApiKey.READ])
+    device = begin_enrolment(user)
+    telephone = TOTP(device.bin_key)
+    telephone.time = time.time()
+    assert confirm(user, f"{telephone.token():06d}")
+    secrets = [device.key, *StaticToken.objects.values_list("token", flat=True)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(e::text, ' ') FROM invoices_trailentry AS e")
         (told,) = cursor.fetchone()
     assert user.password not in told
     assert text not in told
     assert bytes(made.sha256).hex() not in told
+    key, *recovery = secrets
+    assert key not in told
+    assert not [each for each in recovery if each in told]
+    assert last("otp_totp_totpdevice").after["key"].startswith("sha256:")
+    assert "token" not in last("otp_static_statictoken").after
+    assert last("otp_static_statictoken").after["device_id"]
     assert last("auth_user").after["password"].startswith("sha256:")
     assert last("auth_user_groups").what == "added"
     clerks.delete()
