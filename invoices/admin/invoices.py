@@ -77,7 +77,7 @@ class InvoiceAdmin(ReviewPages):
     list_filter: tuple[Any, ...] = ("state", PaymentStateFilter, "blocked", "seller", "period_starts_on")
     list_select_related: tuple[str, ...] = ("tenant", "contract", "seller", "receivable")
     search_fields = ("number", "tenant__name_zh", "tenant__name_en", "tenant__code", "contract__code")
-    actions_list: tuple[str, ...] = ("review",)
+    actions_list: tuple[str, ...] = ("to_review",)
     actions: tuple[str, ...] = ("choose_to_ask", "choose_to_issue", "draft_again")
     change_form_template = "admin/invoices/invoice.html"
 
@@ -114,7 +114,7 @@ class InvoiceAdmin(ReviewPages):
 
     @list_button(description=_("Review drafts"), url_path="to-review")  # type: ignore[untyped-decorator]
     @permitted("invoices.view_invoice")
-    def review(self, request: HttpRequest) -> HttpResponse:
+    def to_review(self, request: HttpRequest) -> HttpResponse:
         """Lead to the review queue."""
         return HttpResponseRedirect(reverse("admin:invoices_invoice_review"))
 
