@@ -24,10 +24,10 @@ from billing.rating.bill import Line
 from billing.rating.counting import takings
 from billing.rating.totals import Row
 from invoices.forecasting import outlook
+from invoices.reaching import known_totals
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Budget, BudgetAlert, BudgetMail, BudgetMonth, Contract, Tenant, WebhookEndpoint
 from tenants.webhooks.announcing import announce
-from usage.aggregation import totals_of
 from usage.models import UsageMonth
 
 LOOK_AGAIN = timedelta(hours=6)
@@ -219,7 +219,7 @@ def _months(tenant: Tenant, budgets: list[Budget], now: datetime) -> Iterator[_M
 
 
 def _standing(contract: Contract, terms: Terms) -> Standing:
-    totals = totals_of(contract.tenant_id, contract.pk, terms)
+    totals = known_totals(contract, terms)
     return Standing(terms, totals, rate(terms, totals))
 
 

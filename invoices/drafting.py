@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,16 @@ from invoices.approving import record, withdraw_request
 from invoices.evidence import digest_of
 from invoices.gathering import Known, gather_one, month_before
 from invoices.models import Invoice, InvoiceEvent, Line
-from invoices.settling import NO_CALLS, Settled, settled_with, store_settlements, terms_after_end, waits_after_end
+from invoices.reaching import known_totals, reached_before
+from invoices.settling import (
+    NO_CALLS,
+    Settled,
+    reached_of,
+    settled_with,
+    store_settlements,
+    terms_after_end,
+    waits_after_end,
+)
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
 from tenants.noticing import changes_in
@@ -64,8 +73,9 @@ def compute_draft(contract: Contract, period: Period, known: Known | None = None
     """Rate a counted month and write its document, storing nothing; ``known`` if it is gathered. Raises NotInForce."""
     terms = _terms(contract, period)
     known = known or gather_one(contract, period)
-    totals = totals_of(contract.tenant_id, contract.pk, terms, entered=known.entered)
     settled = settled_with(contract, known.late_months)
+    totals = totals_of(contract.tenant_id, contract.pk, terms, entered=known.entered)
+    totals = replace(totals, to_date=reached_before(contract, terms, reached_of(settled)))
     bill = rate(terms, totals, [each.difference for each in settled])
     document = _document(contract, terms, totals, bill) | {"previous": _previous(contract, terms.period, known)}
     if terms.scope == NO_CALLS:
@@ -213,7 +223,7 @@ def _previous(contract: Contract, period: Period, known: Known) -> dict[str, Any
             terms = terms_for(contract, before)
         except NotInForce:
             return None
-        bill = rate(terms, totals_of(contract.tenant_id, contract.pk, terms, entered=known.entered))
+        bill = rate(terms, known_totals(contract, terms, known.entered))
     by_clause: dict[str, Decimal] = {}
     for line in bill.lines:
         by_clause[line.code] = by_clause.get(line.code, Decimal(0)) + line.amount

@@ -22,6 +22,7 @@ from billing.rating.counting import Taking, takings
 from billing.rating.terms import Segment
 from billing.rating.totals import Row
 from invoices.gathering import month_before
+from invoices.reaching import known_totals
 from invoices.seasons import WEEKS, alike, known_days, spread, trend
 from tenants.contracts import Entered, NotInForce, entered_at_all, terms_for
 from tenants.models import Contract, Tenant
@@ -64,7 +65,7 @@ def outlook(contract: Contract, month: Period, today: date) -> Outlook:
     """Say how a contract's month stands on a local day of it, the day itself still running. Raises NotInForce."""
     terms = terms_for(contract, month)
     entered = entered_at_all([contract.pk])[contract.pk]
-    totals = totals_of(contract.tenant_id, contract.pk, terms, entered=entered)
+    totals = known_totals(contract, terms, entered)
     history = [*_earlier(contract, month, entered), *_told(terms, totals.rows)]
     country = contract.tenant.country
     expected = replace(totals, rows=(*totals.rows, *expected_rows(terms, history, today, country)))

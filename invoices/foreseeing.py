@@ -17,9 +17,9 @@ from billing.rating.totals import Row
 from invoices.forecasting import Outlook, outlooks
 from invoices.gathering import month_before
 from invoices.holidays import are_known
+from invoices.reaching import known_totals
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Tenant
-from usage.aggregation import totals_of
 
 MOST_TIERS = 8
 AGAINST = {"true_up": "commitment", "cap": "cap"}
@@ -134,7 +134,7 @@ def _with(totals: Totals, rows: tuple[Row, ...]) -> Totals:
 def _last_month(contract: Contract, period: Period) -> Bill | None:
     with suppress(NotInForce):
         terms = terms_for(contract, month_before(contract, period))
-        return rate(terms, totals_of(contract.tenant_id, contract.pk, terms))
+        return rate(terms, known_totals(contract, terms))
     return None
 
 

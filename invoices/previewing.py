@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -11,11 +11,12 @@ from typing import Any
 
 from billing.periods import Period, period_containing
 from billing.rating import Agreement, Bill, Terms, Totals, explain, rate, terms_from_versions
+from invoices.reaching import known_totals, reached_before
 from tenants.catalogue import SAMPLE_MONTH
 from tenants.contracts import NotInForce, entered_since, signed_versions, terms_for, with_scope
 from tenants.models import Contract, ContractVersion
 from tenants.sampling import totals_of_answers
-from usage.aggregation import counted_at, totals_of
+from usage.aggregation import counted_at
 from usage.recounting import totals_if_agreed
 
 MONTHS_SHOWN = 13
@@ -46,7 +47,7 @@ def preview_month(version: ContractVersion, month: Period) -> Preview:
     """
     contract = version.contract
     terms = with_scope(contract, _terms_alone(version, month))
-    bill = rate(terms, totals_if_agreed(contract.tenant_id, contract.pk, terms))
+    bill = rate(terms, _totals_if_agreed(contract, terms))
     try:
         ruling = terms_for(contract, month)
     except NotInForce:
@@ -59,8 +60,13 @@ def _totals_in_force(contract: Contract, terms: Terms) -> Totals:
     counted = counted_at(contract.tenant_id, terms.period.starts_on)
     others = Contract.objects.filter(tenant=contract.tenant_id)
     if counted and not any(entered_since(each, counted, before=terms.period.ends_on) for each in others):
-        return totals_of(contract.tenant_id, contract.pk, terms)
-    return totals_if_agreed(contract.tenant_id, contract.pk, terms)
+        return known_totals(contract, terms)
+    return _totals_if_agreed(contract, terms)
+
+
+def _totals_if_agreed(contract: Contract, terms: Terms) -> Totals:
+    totals = totals_if_agreed(contract.tenant_id, contract.pk, terms)
+    return replace(totals, to_date=reached_before(contract, terms))
 
 
 def preview_answers(version: ContractVersion, answers: Mapping[str, Decimal], month: Period) -> Preview:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 
 from billing.periods import Period, period_containing
 from billing.rating import Bill, Totals, difference, rate
+from billing.rating.bill import Reached
 from billing.rating.difference import Difference, merged
 from billing.rating.terms import Select, Terms
 from invoices.models import Invoice, Settlement
+from invoices.reaching import months_that_follow, reached_before
 from tenants.contracts import terms_for
 from tenants.models import Contract, ContractVersion, Tenant
 from usage.recounting import Late, late_months, late_of, totals_as_known
@@ -41,20 +43,38 @@ class Settled:
         return self.late.calls - (self.follows.seen.get("calls", 0) if self.follows else 0)
 
 
-def settled_with(contract: Contract, late: Iterable[date]) -> list[Settled]:
-    """List what the contract's next invoice must settle for ``late`` frozen, invoiced months, in order."""
-    return [found for period in late for found in _settled(contract, period)]
+def settled_with(contract: Contract, late: Collection[date]) -> list[Settled]:
+    """List what the contract's next invoice must settle for ``late`` frozen, invoiced months, in order.
+
+    What comes late for one month of a longer commitment or cap changes what its later months owe, without late calls.
+    """
+    found: list[Settled] = []
+    for period in sorted({*late, *(months_that_follow(contract, min(late)) if late else ())}):
+        found.extend(_settled(contract, period, found, late=period in late))
+    return found
 
 
-def _settled(contract: Contract, period: date) -> Iterator[Settled]:
+def reached_of(settled: Iterable[Settled]) -> dict[date, tuple[Reached, ...]]:
+    """Give what longer commitments and caps come to in the months that are about to be settled."""
+    return {each.period_starts_on: each.bill.reached for each in settled}
+
+
+def _settled(
+    contract: Contract, period: date, before: Sequence[Settled] = (), *, late: bool = True
+) -> Iterator[Settled]:
     invoice = Invoice.objects.filter(contract=contract, period_starts_on=period, state=Invoice.ISSUED).first()
     if invoice is None:
         return  # what came late for a month that is not invoiced waits for its invoice
     last = last_settlement(contract.pk, period)
-    if last is not None and last.seen == asdict(late_of(contract.tenant_id, period)):
-        return
     terms = Terms.from_json(invoice.terms)
-    totals, late = totals_as_known(contract, terms)
+    to_date = reached_before(contract, terms, reached_of(before))
+    seen = late_of(contract.tenant_id, period)
+    totals = Totals.from_json(last.totals if last else invoice.totals)
+    if last.seen != asdict(seen) if last else late:
+        totals, seen = totals_as_known(contract, terms)
+    elif to_date == totals.to_date:
+        return
+    totals = replace(totals, to_date=to_date)
     bill = rate(terms, totals)
     earlier = Bill.from_json(last.bill if last else invoice.document["bill"])
     found = difference(earlier, bill)
@@ -65,7 +85,7 @@ def _settled(contract: Contract, period: date) -> Iterator[Settled]:
     if found.lines or found.taxes or uncovered > 0:
         # Keys stay unique on the invoice that carries the lines along.
         lines = tuple(line._replace(key=f"{found.period}/{line.key}") for line in found.lines)
-        yield Settled(period, last, terms, totals, bill, replace(found, lines=lines), late, uncovered)
+        yield Settled(period, last, terms, totals, bill, replace(found, lines=lines), seen, uncovered)
 
 
 def terms_after_end(contract: Contract, period: Period) -> Terms:
@@ -138,9 +158,14 @@ def store_settlements(invoice: Invoice, found: list[Settled]) -> None:
 
 
 def is_outdated(invoice: Invoice) -> bool:
-    """Tell whether another invoice has settled a month since that this draft settles, too."""
+    """Tell whether another invoice has settled a month since that this draft settles, too, or builds on."""
     for each in invoice.settlements.all():
         last = last_settlement(each.contract_id, each.period_starts_on)
         if (last.pk if last else None) != each.follows_id:
             return True
-    return False
+    bill = Bill.from_json(invoice.document["bill"])
+    if not bill.reached:
+        return False
+    settled = {each.period_starts_on: Bill.from_json(each.bill).reached for each in invoice.settlements.all()}
+    to_date = reached_before(invoice.contract, Terms.from_json(invoice.terms), settled)
+    return to_date != Totals.from_json(invoice.totals).to_date

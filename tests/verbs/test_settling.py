@@ -7,6 +7,7 @@ import json
 import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,8 +60,8 @@ class Side:
             "currency": "CNY",
             "tax": {"rate": "0.06"},
             "clauses": [TIERS, CALLS],
-            "policies": policies,
         }
+        document |= policies.pop("longer", {}) | {"policies": policies}
         version = ContractVersion.objects.create(
             contract=self.contract, number=1, starts_on=date(2026, 1, 1), agreement=document
         )
@@ -123,9 +124,17 @@ def clean(seller: Any, records: dict[int, dict[str, Any]], **policies: Any) -> l
 
 
 ROLLED = {"late_calls": "roll_into_current", "late_limit": "0.50"}
+NAME = {"zh": "季度", "en": "Quarter"}
+# Of the quarter from July to September: what is committed is reached by late calls alone, the cap in its second month.
+QUARTERLY = {
+    "longer": {
+        "commitments": [{"code": "least", "name": NAME, "amount": "4.00", "every": "quarter", "of": ["talk"]}],
+        "caps": [{"code": "most", "name": NAME, "amount": "1.00", "every": "quarter", "of": ["calls"]}],
+    }
+}
 
 
-@pytest.mark.parametrize("policies", [{}, ROLLED], ids=["difference", "roll_into_current"])
+@pytest.mark.parametrize("policies", [{}, ROLLED, QUARTERLY], ids=["difference", "roll_into_current", "quarterly"])
 @pytest.mark.parametrize("seed", range(6))
 def test_invoices_and_differences_make_one_clean_bill(seller: Any, seed: int, policies: dict[str, Any]) -> None:
     chance, side = random.Random(seed), Side(seller, **policies)
@@ -171,7 +180,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("policies", [{}, ROLLED], ids=["difference", "roll_into_current"])
+@pytest.mark.parametrize("policies", [{}, ROLLED, QUARTERLY], ids=["difference", "roll_into_current", "quarterly"])
 def test_every_way_of_coming_late_once_or_twice_makes_one_clean_bill(seller: Any, policies: dict[str, Any]) -> None:
     side = Side(seller, **policies)
     first_told = {number: call(number, JULY, 20 + 7 * number) for number in range(len(WAYS))}
@@ -204,6 +213,40 @@ def test_every_way_of_coming_late_once_or_twice_makes_one_clean_bill(seller: Any
     for minutes, month in enumerate([AUGUST, SEPTEMBER, OCTOBER], 1):
         side.invoice(month, minutes)
     assert [owed(side, month) for month in MONTHS] == clean(seller, records, **policies)
+
+
+@pytest.mark.parametrize(
+    ("late", "reached", "added"), [(0, "0.57", "3.43"), (30, "3.39", "0.61"), (60, "5.49", "0.00")]
+)
+def test_a_quarters_commitment_is_judged_by_the_whole_quarter(
+    seller: Any, tmp_path: Path, late: int, reached: str, added: str
+) -> None:
+    side = Side(seller, longer={"commitments": QUARTERLY["longer"]["commitments"]})
+    for minutes, month in enumerate([JULY, AUGUST, SEPTEMBER]):
+        side.send(call(minutes, month, 60))
+        side.invoice(month, minutes)
+    side.send(*(call(number, JULY, 60) for number in range(100, 100 + late)))
+    side.invoice(OCTOBER, 9)
+    bills = [Bill.from_json(each.document["bill"]) for each in Invoice.objects.filter(contract=side.contract)]
+    told = [line for bill in bills for line in bill.lines]
+    assert str(sum(line.amount for line in told if line.code == "talk")) == reached
+    assert str(sum(line.amount for line in told if line.code == "least")) == added
+    assert [each for each in broken(NOW) if each.invariant != "I8"] == []
+    for invoice in Invoice.objects.filter(contract=side.contract):
+        bundle = tmp_path / f"{invoice.pk}.zip"
+        bundle.write_bytes(b"".join(bundle_of(invoice, NOW)))
+        assert verify(bundle).number == invoice.number
+
+
+def test_a_draft_that_builds_on_a_month_is_outdated_when_that_month_is_drafted_anew(seller: Any) -> None:
+    side = Side(seller, **QUARTERLY)
+    side.send(call(1, JULY, 60))
+    draft_month(side.contract, JULY, NOW)
+    august = draft_month(side.contract, AUGUST, NOW)
+    side.send(call(2, JULY, 60))
+    draft_month(side.contract, JULY, NOW + timedelta(seconds=1))
+    with pytest.raises(CannotIssue, match="draft it again"):
+        issue_by_two(august.pk, NOW + timedelta(seconds=2))
 
 
 def test_a_late_call_keeps_its_tier_and_its_month(seller: Any) -> None:
