@@ -21,15 +21,27 @@ KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_perm
 
 # What the audit trail knows of them stays with them; nobody is to wonder why it is not sealed.
 TRAIL = """
-WITH gone AS (DELETE FROM invoices_trailentry WHERE table_name <> ALL(%s))
-UPDATE invoices_trailentry SET at = now() WHERE table_name = ANY(%s) AND at < now() - interval '10 minutes'
+WITH gone AS (DELETE FROM invoices_trailentry WHERE table_name <> ALL(%(kept)s))
+UPDATE invoices_trailentry SET at = now() WHERE table_name = ANY(%(kept)s) AND at < now() - interval '10 minutes'
+"""
+BEHIND_WHAT_STAYS = """
+SELECT setval(pg_get_serial_sequence('invoices_trailentry', 'id'), (SELECT max(id) FROM invoices_trailentry))
 """
 
 
 def install() -> None:
     """Have transactional tests leave the database by this door, where the server's owner is known."""
-    if os.environ.get("SUPERUSER_URL"):
-        TransactionTestCase._fixture_teardown = lambda test: empty()  # type: ignore[attr-defined]
+    if not os.environ.get("SUPERUSER_URL"):
+        return
+    begin_anew = TransactionTestCase._reset_sequences  # type: ignore[attr-defined]
+
+    def begin_behind_what_stays(database: str) -> None:
+        begin_anew(database)
+        with connection.cursor() as cursor:
+            cursor.execute(BEHIND_WHAT_STAYS)
+
+    TransactionTestCase._reset_sequences = staticmethod(begin_behind_what_stays)  # type: ignore[attr-defined]
+    TransactionTestCase._fixture_teardown = lambda test: empty()  # type: ignore[attr-defined]
 
 
 def empty() -> None:
@@ -38,7 +50,7 @@ def empty() -> None:
     with psycopg.connect(address, options="-c session_replication_role=replica") as owner:
         for (table,) in owner.execute(_which_hold_rows()).fetchall():
             owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-        owner.execute(TRAIL, [list(KEPT), list(KEPT)])
+        owner.execute(TRAIL, {"kept": list(KEPT)})
 
 
 @cache
