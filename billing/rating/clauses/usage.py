@@ -13,7 +13,7 @@ from billing.rating.exact import ZERO, exact, total
 from billing.rating.matrix import matching_cell
 from billing.rating.prices import bounded, calls_parts, events_parts, parts_of, percentage_parts
 from billing.rating.steps import run
-from billing.rating.terms import Elapsed, Matrix, Percentage, PerUnit, Price, UsageClause
+from billing.rating.terms import CallsClause, Elapsed, FeatureClause, Matrix, Percentage, PerUnit, Price, UsageClause
 from billing.rating.tiers import Part
 from billing.rating.totals import Pairs, Row, Uncovered
 
@@ -233,7 +233,7 @@ def _histogram(rows: Sequence[Row]) -> list[tuple[Fraction, int]]:
 def _percentage(
     clause: UsageClause, context: Context, batch: Batch, price: Percentage, quantity: Fraction
 ) -> list[Part]:
-    calls = sum(map(CALLS, batch.used.rows))
+    calls = _events(clause, batch.used)
     if price.of:
         return percent_of_clauses(context, price, calls)
     if price.by_event:
@@ -249,6 +249,15 @@ def _percentage(
         )
         return events_parts(price, [exact(event.value) for event in events])
     return percentage_parts(price, quantity, calls)
+
+
+def _events(clause: UsageClause, used: Used) -> int:
+    """Count what a fee per event is owed for: calls within a limit, those behind a maximum, else all that were taken."""
+    if isinstance(clause, CallsClause):
+        return int(sum(used.raw))
+    if isinstance(clause, FeatureClause) and clause.window is None and clause.aggregate in ("max", "latest"):
+        return sum(row.calls for raw, row in zip(used.raw, used.rows, strict=True) if raw)
+    return sum(map(CALLS, used.rows))
 
 
 def percent_of_clauses(context: Context, price: Percentage, events: int = 0) -> list[Part]:

@@ -85,6 +85,13 @@ def test_a_percentage_of_an_order_amount_with_a_fee_per_event() -> None:
     assert amounts(found) == {"orders": "10.00", "orders.fixed": "1.00"}
 
 
+@pytest.mark.parametrize(("aggregate", "owed"), [("sum", "5.25"), ("max", "2.50"), ("latest", "1.75")])
+def test_a_fee_per_event_is_owed_for_the_events_that_made_the_value(aggregate: str, owed: str) -> None:
+    agreed = terms(asr({"kind": "percentage", "rate": "0.01", "fixed": "0.10"}, aggregate=aggregate))
+    fee = {"sum": "0.30", "max": "0.10", "latest": "0.10"}[aggregate]
+    assert amounts(bill(agreed, *DAYS)) == {"asr": owed, "asr.fixed": fee}
+
+
 def test_free_events_are_taken_in_order_of_time() -> None:
     agreed = terms(orders(rate="0.10", free_events=1), talk("0"))
     calls = [
