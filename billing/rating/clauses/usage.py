@@ -287,12 +287,14 @@ def _shared_out(context: Context, clause: UsageClause, portion: Portion) -> Iter
     weights = {group: Fraction(sum(used.raw)) for group, used in members}
     whole = total(weights.values())
     if not whole:  # a minimum is owed by all together, and the calls are those of their groups
-        yield portion._replace(evidence=Evidence())
         nothing = portion.shares[0][0]._replace(quantity=ZERO, amount=ZERO)
         nothing = nothing._replace(steps=(*nothing.steps, Step("multiply", ZERO, "group_share")))
-        for group, used in members:
+        if "" not in weights:
+            yield portion._replace(evidence=Evidence())
+        for group, used in members:  # calls without a group stand on the line of all, which has no group either
+            shares = [(nothing, ZERO)] if group else portion.shares
             evidence = evidence_of(context, clause, group, portion.cell, used.rows)
-            yield Portion(group, portion.cell, [(nothing, ZERO)], portion.head, evidence, used)
+            yield Portion(group, portion.cell, shares, portion.head, evidence, used)
         return
     for part, units in portion.shares:
         for group, used in members:

@@ -210,7 +210,7 @@ def call_of(choices: Choices, call_id: str, number: int) -> Call:
         agent_ms=choices.one_of(0, 0, talk_ms // 3),
         region=choices.one_of("a", "b"),
         direction=choices.one_of("inbound", "outbound"),
-        robot=choices.one_of("r1", "r2"),
+        robot=choices.one_of("r1", "r2", ""),
         counters={"n": Decimal(choices.whole(0, 20))} if choices.once_in(2) else {},
     )
 

@@ -81,6 +81,19 @@ def test_groups_that_all_used_nothing_have_a_line_each(minimum: str | None) -> N
     assert sum(Decimal(amount) for amount, _ in found.values()) == Decimal(minimum or 0)
 
 
+def test_what_all_groups_owe_together_is_one_line_with_the_calls_of_no_group() -> None:
+    rows = [row("talk", calls=2, talk_ms=9), row("talk", calls=1, talk_ms=9, group="b")]
+    price = {"kind": "per_unit", "price": "0.15", "minimum": "5"}
+    assert told(terms(talk(price, **SHOPS)), *rows) == {"talk.minimum": ("5.00", 2), "talk.group=b": ("0.00", 1)}
+
+
+def test_calls_priced_singly_where_no_second_was_billed_owe_on_one_line_of_all() -> None:
+    elapsed = {"kind": "elapsed", "parts": [{"price": "0.6", "increment_s": 60}]}
+    rows = [row("talk", calls=2, talk_ms=30000, histogram=[["30", 1]]), row("talk", calls=1, talk_ms=9, group="b")]
+    found = told(terms(talk(elapsed, **SHOPS)), *rows)
+    assert found == {"talk.part-1": ("0.60", 2), "talk.group=b.part-1": ("0.00", 1)}
+
+
 @pytest.mark.parametrize("aggregate", ["max", "latest", "sum"])
 def test_all_calls_that_were_looked_at_stand_behind_a_maximum_or_a_latest_value(aggregate: str) -> None:
     rows = [row("asr", calls=n, value=str(n), on=f"2026-11-0{n}") for n in (1, 2, 3)]
