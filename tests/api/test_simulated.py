@@ -32,3 +32,23 @@ def test_what_was_sent_is_what_is_stored(wire, live_server, key, source):
     assert server["duplicates"] >= told["duplicates"] > 3
     assert Quarantined.objects.count() == faults
     assert Call.objects.aggregate(Sum("talk_ms"))["talk_ms__sum"] == sum(m["talk_ms"] for m in told["months"].values())
+
+
+def test_the_same_calls_told_by_another_format_are_conflicts_and_the_books_say_why(live_server, key, source):
+    """One source has one format; a seed sent again in another is not the same records, and must not replace them."""
+
+    def send(wire: str, **options) -> str:
+        out = io.StringIO()
+        call_command(
+            "simulate_traffic", url=live_server.url, key=key, source="switch-1", format=wire, calls_per_day=20, seed=4,
+            start=date(2026, 10, 9), end=date(2026, 10, 11), zone=ZoneInfo("Asia/Shanghai"), stdout=out, **options,
+        )  # fmt: skip
+        return out.getvalue()
+
+    first = json.loads(send("ndjson", json=True))
+    before = Call.objects.aggregate(Sum("talk_ms"))
+    again = send("freeswitch")
+    assert f"accepted 0 + duplicates 0 + conflicts {first['calls']} + rejected 0" in again
+    assert "take another --seed or --source" in again
+    assert (Call.objects.count(), Call.objects.aggregate(Sum("talk_ms"))) == (first["calls"], before)
+    assert "conflicts:" not in send("ndjson")

@@ -1,11 +1,11 @@
 """Measure the door: calls per second over HTTP, committed and deduplicated, against COPY of the same rows.
 
-``python -m tests.benchmarks ingest [--json] [--full]``. A real gunicorn takes JSON arrays of 1,000 native records over
+``python -m tests.benchmarks ingest [--json] [--full [--rows=N] [--records=N]]``. A real gunicorn takes JSON arrays of 1,000 native records over
 two connections; PostgreSQL, durable as in production, web server and load generator share the machine. The baseline is a
 server-side ``COPY`` of the same rows into the same indexed partition, in the same run. Medians of several turns.
 
-The same goes as NDJSON and as CSV, too. ``--full`` then fills the month with FULL_ROWS and measures again, and sends
-LONG_RUN records and watches the web server's memory; it takes some ten gigabytes of disk and a quarter of an hour.
+The same goes as NDJSON and as CSV, too. ``--full`` then fills the month with ``rows`` by SQL and measures again, and sends
+``records`` and watches the web server's memory; ten million rows take ten gigabytes of disk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.benchmarks._comparing import median, options_of, report
+from tests.benchmarks._comparing import median, options_of, report, seconds_of
 from tests.benchmarks._serving import Site, load, request_of, site, web
 
 RECORDS = 1000
@@ -165,12 +165,14 @@ def _fill(place: Site, rows: int) -> None:
 def _run_long(place: Site, port: int, server: int, records: int) -> list[float]:
     """Send many records; return the web server's memory in MiB after each tenth of them."""
     templates = [_as_json(records_of(1, n)) for n in range(100)]
-    rounds, found = records // (RECORDS * len(templates)), []
+    rounds, found = max(records // (RECORDS * len(templates)), 3), []
     for number in range(rounds):
         bodies = [body.replace(b"-001-", b"-L%05d-" % number) for body in templates]
-        _send(place, port, bodies, "accepted")
+        speed = _send(place, port, bodies, "accepted")
         if (number + 1) * 10 // rounds > len(found):
             found.append(_resident(server))
+            sent = (number + 1) * RECORDS * len(templates)
+            print(f"{sent:,} records: {found[-1]:.0f} MiB, {speed:.0f}/s", file=sys.stderr, flush=True)
     return found
 
 
@@ -186,17 +188,20 @@ def _measure_forms(place: Site, port: int, batches: int) -> dict[str, dict[str, 
     }
 
 
-def _measure_full(place: Site, port: int, server: int, found: dict[str, Any]) -> dict[str, Any]:
-    _fill(place, FULL_ROWS)
+def _measure_full(
+    place: Site, port: int, server: int, found: dict[str, Any], rows: int, records: int
+) -> dict[str, Any]:
+    print(f"filled in {seconds_of(lambda: _fill(place, rows)):.0f} s", file=sys.stderr, flush=True)
     _send(place, port, [_as_json(records_of(600, n)) for n in range(4)], "accepted")
     filled = [
         _send(place, port, [_as_json(records_of(600 + turn, n)) for n in range(BATCHES)], "accepted")
         for turn in range(1, TURNS + 1)
     ]
-    memory = _run_long(place, port, server, LONG_RUN)
+    memory = _run_long(place, port, server, records)
     return {
-        "rows_in_the_month": FULL_ROWS, "filled": median(filled), "filled_to_empty": median(filled) / found["value"],
-        "memory_mib_by_tenths": memory, "memory_kib_per_million": _slope(memory) * 10 / LONG_RUN * 1e6 * 1024,
+        "rows_in_the_month": rows, "filled": median(filled), "filled_to_empty": median(filled) / found["value"],
+        "memory_mib_by_tenths": memory,
+        "memory_kib_per_million": _slope(memory) * len(memory) / records * 1e6 * 1024,
     }  # fmt: skip
 
 
@@ -206,9 +211,9 @@ def _slope(values: list[float]) -> float:
 
 
 def measure(
-    turns: int = TURNS, batches: int = BATCHES, more: tuple[str, ...] = (), *, full: bool = False
+    turns: int = TURNS, batches: int = BATCHES, more: tuple[str, ...] = (), *, full: tuple[int, int] | None = None
 ) -> dict[str, Any]:
-    """Measure first delivery, replay and COPY in turn."""
+    """Measure first delivery, replay and COPY in turn; ``full``: then with so many rows there, and so many records on."""
     with site() as place, web(place.environment, more=more) as (port, server):
         _turn(place, port, 0, 4)  # warm: plans, partitions, caches
         memory = _resident(server.pid)
@@ -217,7 +222,7 @@ def measure(
         found = {"value": value, "baseline": baseline, "ratio": value / baseline, "replay": replay,
                  "memory_grown_mib": _resident(server.pid) - memory, "turns": turned}  # fmt: skip
         found["forms"] = _measure_forms(place, port, batches // 3)
-        return found | (_measure_full(place, port, server.pid, found) if full else {})
+        return found | (_measure_full(place, port, server.pid, found, *full) if full else {})
 
 
 def _resident(pid: int) -> float:
@@ -228,8 +233,8 @@ def _resident(pid: int) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and end with the one line that trend keepers read."""
-    options = options_of(arguments, __doc__)
-    found = measure(full=options.full)
+    options = options_of(arguments, __doc__, rows=FULL_ROWS, records=LONG_RUN)
+    found = measure(full=(options.rows, options.records) if options.full else None)
     if not options.json:
         for each in found["turns"]:
             print("  first {first:>8.0f}/s   replay {replay:>8.0f}/s   COPY {copy:>8.0f}/s".format(**each))
@@ -239,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"  {form:>6} {each['first']:>8.0f}  {each['replay']:>8.0f}")
     if options.full and not options.json:
         print(
-            f"with {FULL_ROWS:,} rows in the month: {found['filled']:.0f}/s, {found['filled_to_empty']:.2f} of without"
+            f"with {options.rows:,} rows in the month: {found['filled']:.0f}/s, {found['filled_to_empty']:.2f} of without"
         )
         print("web memory in MiB by tenths:", " ".join(f"{each:.0f}" for each in found["memory_mib_by_tenths"]))
         print(f"it grows by {found['memory_kib_per_million']:.0f} KiB a million records")

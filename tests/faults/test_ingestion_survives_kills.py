@@ -19,8 +19,9 @@ from tests.benchmarks._serving import Site, exchange, request_of, site, web
 from tests.benchmarks.ingest import records_of
 
 CALLS = int(os.environ.get("FAULT_CALLS", "20000"))  # by hand with 100,000 and more
+SEED = int(os.environ.get("FAULT_SEED", "0"))  # in which order, and when, who is killed; how the load is cut
 WRITERS = 4
-KILLS = ("worker", "postgres", "worker", "worker", "postgres", "worker")  # as the load goes on, one after another
+KILLS = ("worker", "postgres", "worker", "worker", "postgres", "worker")
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("kills")]
 
 
@@ -41,7 +42,7 @@ class Writer(threading.Thread):
         self.line: socket.socket | None = None
 
     def run(self) -> None:
-        chance = random.Random(self.number)
+        chance = random.Random(f"{SEED}/{self.number}")
         waiting = [record for n in range(CALLS // WRITERS // 500) for record in records_of(self.number, n, 500)]
         while waiting:
             cut = chance.choice((1, 1, 20, 100, 250))
@@ -66,10 +67,10 @@ class Writer(threading.Thread):
         return bool(answer["accepted"] + answer["duplicates"] == count)
 
 
-def _kill_a_worker(server: subprocess.Popen[bytes]) -> None:
+def _kill_a_worker(server: subprocess.Popen[bytes], chance: random.Random) -> None:
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     if children:
-        os.kill(int(random.choice(children)), signal.SIGKILL)
+        os.kill(int(chance.choice(children)), signal.SIGKILL)
 
 
 def _kill_postgres(place: Site) -> None:
@@ -80,16 +81,16 @@ def _kill_postgres(place: Site) -> None:
 
 
 def test_acknowledged_and_missing_is_nothing(place: Site) -> None:
-    kills = {"worker": 0, "postgres": 0}
+    chance = random.Random(SEED)
+    kills = sorted((chance.uniform(0.05, 0.9), kind) for kind in KILLS)
     with web(place.environment, more=["--timeout", "60"]) as (port, server):
         writers = [Writer(place, port, number) for number in range(WRITERS)]
         for writer in writers:
             writer.start()
-        for number, kind in enumerate(KILLS, 1):
-            while sum(len(writer.acked) for writer in writers) < CALLS * number // (len(KILLS) + 1):
+        for share, kind in kills:
+            while sum(len(writer.acked) for writer in writers) < CALLS * share:
                 time.sleep(0.01)
-            _kill_postgres(place) if kind == "postgres" else _kill_a_worker(server)
-            kills[kind] += 1
+            _kill_postgres(place) if kind == "postgres" else _kill_a_worker(server, chance)
         for writer in writers:
             writer.join()
     acked = set().union(*(writer.acked for writer in writers))
@@ -99,7 +100,7 @@ def test_acknowledged_and_missing_is_nothing(place: Site) -> None:
             "SELECT sum(accepted)::int, sum(conflicts)::int, sum(rejected)::int FROM usage_batch"
         )
         assert counts.fetchone() == (len(acked), 0, 0)
-    print(f"{len(acked)} acknowledged, {sum(w.retries for w in writers)} retries, kills {kills}")
+    print(f"{len(acked)} acknowledged, {sum(w.retries for w in writers)} retries, killed at {kills}")
     assert len(acked) == CALLS
     assert acked - set(stored) == set(), "acknowledged and missing"
     assert len(stored) == len(set(stored)) == CALLS, "stored exactly once"

@@ -18,6 +18,12 @@ from usage.simulation import PRESETS, Books, Disturbances, Profile, calls, distu
 from usage.simulation.posting import FORMATS, Target, posts
 from usage.simulation.seasons import days
 
+# A switch writes numbers without their country, whole seconds beside exact ones, and the other leg's name.
+CONFLICTS = (
+    "conflicts: this source has calls of these ids that say something else, and keeps them as they were. A seed makes the "
+    "same calls again, which each format tells in words of its own: take another --seed or --source for another format."
+)
+
 
 def percentage(text: str) -> float:
     """Read `2`, `0.5` or `2%`; raises ArgumentTypeError beyond 0 to 100."""
@@ -158,6 +164,8 @@ def as_text(books: Books, sent: Sent) -> str:
         f"server: received {sent.received} = accepted {sent.accepted} + duplicates {sent.duplicates} "
         f"+ conflicts {sent.conflicts} + rejected {sent.rejected}; refused {sent.refused}"
     )
+    if sent.conflicts:
+        lines.append(CONFLICTS)
     lines.append(
         f"{sent.requests} requests, {sent.retries} repeated, {sent.seconds:.1f} s, "
         f"{sent.received / max(sent.seconds, 0.001):.0f} records/s"
