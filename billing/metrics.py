@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django_prometheus.middleware import Metrics
 
+METRICS = Metrics.get_instance()  # made while loading: two first requests at once would each register the figures
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -44,8 +45,7 @@ def count_answer(view: str, method: str, status: int, seconds: float) -> None:
 @functools.lru_cache(maxsize=4096)
 def _figures(view: str, method: str, status: int) -> tuple[Any, Any]:
     """Find the two figures of an answer."""
-    metrics = Metrics.get_instance()
     return (
-        metrics.requests_latency_by_view_method.labels(view, method),
-        metrics.responses_by_status_view_method.labels(str(status), view, method),
+        METRICS.requests_latency_by_view_method.labels(view, method),
+        METRICS.responses_by_status_view_method.labels(str(status), view, method),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -43,3 +45,27 @@ def test_metrics_are_for_this_machine_or_for_the_token(client: Any, settings: An
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"metrics_token": "t" * 20})
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", headers={"Authorization": "Bearer " + "t" * 20}).status_code == 200
+
+
+FIRST_ANSWERS = """
+import sys, threading
+import django; django.setup()
+from billing.metrics import count_answer
+sys.setswitchinterval(1e-6)
+begin, faults = threading.Barrier(8), []
+def answer(number):
+    begin.wait()
+    try:
+        count_answer(f"view-{number}", "POST", 202, 0.001)
+    except Exception as fault:
+        faults.append(repr(fault))
+threads = [threading.Thread(target=answer, args=(number,)) for number in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.exit("; ".join(faults) or None)
+"""
+
+
+def test_the_first_answers_of_a_process_may_come_at_once() -> None:
+    ran = subprocess.run([sys.executable, "-c", FIRST_ANSWERS], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
