@@ -23,8 +23,8 @@ from tests.benchmarks._serving import ROOT, Site, site
 from tests.e2e.servers import free_port
 
 SEEDS = int(os.environ.get("FAULT_SEEDS", "1"))  # by hand with 20
-INVOICES = int(os.environ.get("FAULT_INVOICES", "48"))  # by hand with 400
-PROCESSES, KILLS, LONGEST_SECONDS = 8, 6, 120
+INVOICES = int(os.environ.get("FAULT_INVOICES", "48"))  # by hand with 1000
+PROCESSES, KILLS, LONGEST_SECONDS = 8, 6, 120 + INVOICES
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("kills")]
 
 SETUP = """
