@@ -180,6 +180,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell of broken books": {"task": "invoices.tasks.tell_of_books", "schedule": 60.0},
     "tell of disputes": {"task": "invoices.tasks.tell_of_disputes", "schedule": 30.0},
     "watch budgets": {"task": "invoices.tasks.watch_budgets", "schedule": 60.0},
+    "compare contracts": {"task": "invoices.tasks.compare_contracts", "schedule": 30.0},
     "continue closes": {"task": "invoices.tasks.keep_closes_going", "schedule": ENVIRONMENT.close_every_seconds},
     "deliver webhooks": {"task": "tenants.tasks.deliver_webhooks", "schedule": 5.0},
     "forget webhook messages": {"task": "tenants.tasks.forget_webhook_messages", "schedule": 3600.0},
@@ -301,7 +302,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"TaxInvoiceState": ["not_asked", "asked", "received", "red_cancelled"]},
+    "ENUM_NAME_OVERRIDES": {
+        "TaxInvoiceState": ["not_asked", "asked", "received", "red_cancelled"],
+        "ComparisonState": ["waiting", "done", "failed"],
+    },
 }
 
 # -- the admin's theme ------------------------------------------------------------------------------------------------

@@ -56,9 +56,18 @@ class Changed:
     """What each contract would come to if something were otherwise, by offer code; ``code`` says what, ``text`` in words."""
 
     code: str
-    text: str
     net: dict[str, Decimal]
     cheapest: Offer
+
+    @property
+    def text(self) -> str:
+        """Say in the active language what is otherwise."""
+        return {
+            "fewer_calls": _("20 % fewer calls"),
+            "more_calls": _("20 % more calls"),
+            "longer_calls": _("calls 20 % longer"),
+            "off_peak": _("a fifth of the peak moved off peak"),
+        }[self.code]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +85,19 @@ def advise(compared: Comparison) -> Advice:
     """Recommend one of the contracts compared, in the active language (Chinese or English)."""
     ranked = compared.ranked()
     if not ranked or not any(month.calls for month in compared.months):
-        why = (
-            _("None of the contracts has a price for every call.")
-            if not ranked
-            else _("There are no calls to compare.")
-        )
-        return Advice(None, [why], list(_unknown(compared, None)), [], [])
-    best = ranked[0]
-    changed = list(_changed(compared, ranked))
-    return Advice(
-        best,
-        list(_reasons(compared, ranked, changed)),
-        list(_unknown(compared, best)),
-        [found for other in ranked[1:] if (found := break_even(compared, best, other))],
-        changed,
-    )
+        return in_words(compared, Advice(None, [], [], [], []))
+    found = (break_even(compared, ranked[0], other) for other in ranked[1:])
+    turns = [each for each in found if each]
+    return in_words(compared, Advice(ranked[0], [], [], turns, list(_changed(compared, ranked))))
+
+
+def in_words(compared: Comparison, advice: Advice) -> Advice:
+    """Say the same advice in the active language; nothing is reckoned again."""
+    ranked, unknown = compared.ranked(), list(_unknown(compared, advice.best))
+    if advice.best is not None:
+        return replace(advice, reasons=list(_reasons(compared, ranked, advice.changed)), unknown=unknown)
+    why = _("There are no calls to compare.") if ranked else _("None of the contracts has a price for every call.")
+    return replace(advice, reasons=[why], unknown=unknown)
 
 
 def spread(compared: Comparison, offer: Offer) -> tuple[Decimal, Decimal]:
@@ -255,14 +262,14 @@ def _sum(rows: list[Row], *, daily: bool) -> Row:
 
 
 def _changed(compared: Comparison, ranked: list[Offer]) -> Iterator[Changed]:
-    for code, text, otherwise in (
-        ("fewer_calls", _("20 % fewer calls"), scaled(calls=1 - FIFTH)),
-        ("more_calls", _("20 % more calls"), scaled(calls=1 + FIFTH)),
-        ("longer_calls", _("calls 20 % longer"), scaled(talk=1 + FIFTH)),
-        ("off_peak", _("a fifth of the peak moved off peak"), off_peak),
+    for code, otherwise in (
+        ("fewer_calls", scaled(calls=1 - FIFTH)),
+        ("more_calls", scaled(calls=1 + FIFTH)),
+        ("longer_calls", scaled(talk=1 + FIFTH)),
+        ("off_peak", off_peak),
     ):
         net = {offer.code: cost(compared, offer, otherwise) for offer in ranked}
-        yield Changed(code, text, net, min(ranked, key=lambda offer: net[offer.code]))
+        yield Changed(code, net, min(ranked, key=lambda offer: net[offer.code]))
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------

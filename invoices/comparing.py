@@ -7,7 +7,7 @@ year is judged within the comparison; what it grants and what is reached is carr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -32,11 +32,12 @@ from tenants.models import Contract, ContractVersion
 from tenants.packages import balances_in
 from tenants.subscribing import held_in
 from usage.aggregation import CallsRemoved
-from usage.condensing import count_under
+from usage.condensing import Counted, count_under
 from usage.models import Removal
 
 MOST_MONTHS, MOST_OFFERS = 24, 8
 Held = Mapping[str, Decimal]
+Count = Callable[[int, Sequence[Terms]], Counted]
 
 
 class CannotCompare(Refused):
@@ -170,16 +171,21 @@ def cheapest(contract: Contract, until: date, *, months: int = 6, number: int = 
 
 
 def compare(
-    contract: Contract, months: Sequence[Period], offers: Sequence[Offer], *, held: Held | None = None
+    contract: Contract,
+    months: Sequence[Period],
+    offers: Sequence[Offer],
+    *,
+    held: Held | None = None,
+    count: Count = count_under,
 ) -> Comparison:
     """Count and rate the calls of a contract's months under each of the offers.
 
     ``held`` says how many of an item (seats, modules) would be held under the offers that are tried; without it what
-    is held under the contract. Raises CannotCompare for months that are none, too many or with gaps, for offers of
+    is held under the contract. ``count`` counts a month under the terms of each offer. Raises CannotCompare for months that are none, too many or with gaps, for offers of
     another currency or of the same code; CallsRemoved when a month's calls are gone; InvalidTerms as the engine does.
     """
     check_comparable(contract, months, offers)
-    return Comparison(contract, tuple(offers), tuple(months_compared(contract, months, offers, held=held)))
+    return Comparison(contract, tuple(offers), tuple(months_compared(contract, months, offers, held=held, count=count)))
 
 
 def check_comparable(contract: Contract, months: Sequence[Period], offers: Sequence[Offer]) -> None:
@@ -215,7 +221,12 @@ def check_comparable(contract: Contract, months: Sequence[Period], offers: Seque
 
 
 def months_compared(
-    contract: Contract, months: Sequence[Period], offers: Sequence[Offer], *, held: Held | None = None
+    contract: Contract,
+    months: Sequence[Period],
+    offers: Sequence[Offer],
+    *,
+    held: Held | None = None,
+    count: Count = count_under,
 ) -> Iterator[Month]:
     """Yield one month after the other, priced under each of the offers."""
     carried = {offer.code: Carried() for offer in offers}
@@ -225,7 +236,7 @@ def months_compared(
         if not ruling:
             yield Month(month, 0, 0, 0, {})
             continue
-        counted = count_under(contract.tenant_id, list(ruling.values()))
+        counted = count(contract.tenant_id, list(ruling.values()))
         priced: dict[str, Priced] = {}
         for (code, terms), totals in zip(ruling.items(), counted.totals, strict=True):
             offer = next(each for each in offers if each.code == code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import inf
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
+from psycopg.sql import SQL, Identifier
 
 from billing.errors import Refused
 from billing.periods import Period, period_containing
@@ -54,6 +55,10 @@ HOLDS = """
 SELECT EXISTS (SELECT FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id
     WHERE s.id = %s AND s.fence = %s AND s.state IN ('planned', 'counted', 'drafted') AND s.claimed_until IS NOT NULL
     AND r.state = 'running')
+"""
+BEAT = """
+UPDATE {} SET claimed_until = clock_timestamp() + %s * interval '1 second'
+WHERE claimed_until IS NOT NULL AND (id, fence) IN (SELECT * FROM unnest(%s::int8[], %s::int8[]))
 """
 WAITING = """
 SELECT count(*) FILTER (WHERE s.state <> 'ready'), min(i.drafted_at)
@@ -138,7 +143,7 @@ def work_through(claims: list[Claim], *, seconds: float = inf) -> Iterator[tuple
     After so many ``seconds`` none is begun any more; what is left is given back.
     """
     until = perf_counter() + seconds
-    with beating(claims), _not_waiting_for_the_disk():
+    with beating("invoices_runstep", {held.step.pk: held.fence for held in claims}), _not_waiting_for_the_disk():
         for number, held in enumerate(claims):
             if number == 0 or (perf_counter() < until and held.goes_on()):
                 yield held, _worked(held)
@@ -342,21 +347,18 @@ def _not_waiting_for_the_disk() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def beating(claims: list[Claim]) -> Iterator[None]:
-    """Keep claims alive while the block works, from a thread with a connection of its own."""
+def beating(table: str, fences: Mapping[int, int]) -> Iterator[None]:
+    """Keep claims of a table's rows, by id and fence, alive while the block works, from a thread with its own connection."""
     over = threading.Event()
-    held = [[claim.step.pk for claim in claims], [claim.fence for claim in claims]]
+    held = [list(fences), list(fences.values())]
+    statement = SQL(BEAT).format(Identifier(table))
 
     def beat() -> None:
         lease = settings.ENVIRONMENT.close_lease_seconds
         try:
             while not over.wait(lease / 3):
                 with contextlib.suppress(OperationalError), connection.cursor() as cursor:
-                    cursor.execute(
-                        "UPDATE invoices_runstep SET claimed_until = clock_timestamp() + %s * interval '1 second' "
-                        "WHERE claimed_until IS NOT NULL AND (id, fence) IN (SELECT * FROM unnest(%s::int8[], %s::int8[]))",
-                        [lease, *held],
-                    )
+                    cursor.execute(statement, [lease, *held])
         finally:
             connection.close()
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.errors import Refused
 from billing.mail import due_mails, give_up_interrupted
 from billing.periods import period_containing
-from invoices import auditing, beginning, closing, disputing, stepping
+from invoices import auditing, beginning, closing, disputing, stepping, weighing
 from invoices.approving import note_refusal
 from invoices.budget_mails import tell_of_budget
 from invoices.budgeting import due_tenants, put_off
@@ -31,7 +31,7 @@ from tenants.models import BudgetMail, Contract
 DELIVERIES_A_TICK, DELIVERY_EXPIRES_SECONDS = 500, 30  # by then the next tick asks for it again
 WORKERS_WOKEN, WAKE_EXPIRES_SECONDS, SLICE_SECONDS = 8, 10, 20
 REHEARSAL_HOUR = 3
-BOOKS_SECONDS = 7200
+LONG_SECONDS = 7200
 TENANTS_A_TICK, BUDGET_SECONDS = 500, 40
 log = structlog.get_logger(__name__)
 
@@ -110,7 +110,7 @@ def check_books_tonight() -> None:
     check_books.delay()
 
 
-@shared_task(time_limit=BOOKS_SECONDS, soft_time_limit=BOOKS_SECONDS - 60)
+@shared_task(time_limit=LONG_SECONDS, soft_time_limit=LONG_SECONDS - 60)
 def check_books() -> None:
     """Do the check of the books that waits; each invariant that does not hold is an error in the log, and a mail."""
     now = datetime.now(UTC)
@@ -170,6 +170,19 @@ def watch_budgets() -> None:
     give_up_interrupted(BudgetMail, now)
     for mail_id in due_mails(BudgetMail, now, DELIVERIES_A_TICK):
         log.info("mail about a budget", mail_id=mail_id, state=tell_of_budget(mail_id, datetime.now(UTC)))
+
+
+@shared_task(time_limit=LONG_SECONDS, soft_time_limit=LONG_SECONDS - 60)
+def compare_contracts() -> None:
+    """Work on comparisons that tenants asked for, for a while; leave the worker to other tasks in between."""
+    until = monotonic() + SLICE_SECONDS
+    while (left := until - monotonic()) > 0 and (held := weighing.claim()):
+        try:
+            weighing.work(held, datetime.now(UTC), seconds=left)
+        except Exception:
+            log.exception("comparison failed", comparison_id=held.asked.pk, tenant_id=held.asked.tenant_id)
+    if weighing.waiting_comparisons():
+        compare_contracts.apply_async(expires=WAKE_EXPIRES_SECONDS)
 
 
 @shared_task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, bounces, budgets, disputes, documents, forecast, tax_invoices, usage
+from invoices.api import accounts, bounces, budgets, comparisons, disputes, documents, forecast, tax_invoices, usage
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern] = [
         ("forecast", forecast.ForecastView, "forecast"),
         ("budgets", budgets.BudgetsView, "budgets"),
         (r"budgets/(?P<budget>[0-9]{1,18})", budgets.BudgetView, "budget"),
+        ("comparisons", comparisons.ComparisonsView, "comparisons"),
+        (r"comparisons/(?P<comparison>[0-9]{1,18})", comparisons.ComparisonView, "comparison"),
         ("payments", accounts.PaymentsView, "payments"),
         ("bounces", bounces.BouncesView, "bounces"),
         ("balance", accounts.BalanceView, "balance"),

@@ -2,6 +2,7 @@
 
 from invoices.models.auditing import BooksCheck, BooksMail
 from invoices.models.closing import CloseRun, Finding, Reopening, RunStep
+from invoices.models.comparing import AskedComparison, ComparedMonth
 from invoices.models.crediting import CreditNote, CreditRequest
 from invoices.models.disputing import Dispute, DisputeMail
 from invoices.models.documents import (
@@ -22,12 +23,14 @@ from invoices.models.taxing import TaxInvoice
 from invoices.models.trail import TrailAnchor, TrailEntry, TrailSeal
 
 __all__ = [
+    "AskedComparison",
     "BankFile",
     "BankFormat",
     "BankLine",
     "BooksCheck",
     "BooksMail",
     "CloseRun",
+    "ComparedMonth",
     "CreditNote",
     "CreditRequest",
     "Delivery",

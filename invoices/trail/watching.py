@@ -20,6 +20,8 @@ NOT_WATCHED = {
     "axes.AccessAttemptExpiration": LOGIN_ATTEMPTS,
     "axes.AccessFailureLog": LOGIN_ATTEMPTS,
     "axes.AccessLog": LOGIN_ATTEMPTS,
+    "invoices.AskedComparison": "what would have been; nobody decides by it, and it is reckoned anew by asking again",
+    "invoices.ComparedMonth": "the counts of such a comparison so far",
     "invoices.RunStep": "the queue of a close, written every few seconds while one works; what people decide about a step "
     "stands in its findings and in the invoice, which are watched",
     "invoices.TrailAnchor": OF_THE_TRAIL,

@@ -11,7 +11,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.periods import period_containing
 from invoices.budgeting import keep_budget
+from invoices.comparing import own_offer
 from invoices.drafting import draft_month
+from invoices.weighing import ask_comparison
 from tenants.keys import make_key
 from tenants.models import ApiKey, Budget, Tenant, WebhookEndpoint
 from tests.conftest import NOW, call_of, issue_by_two
@@ -60,6 +62,8 @@ def theirs(post, seller, tenant, contract):
         seller=seller, tenant=tenant, name="ERP", url="https://erp.example/", types=["source.silent"]
     )
     listening.save()
+    october = period_containing(date(2026, 10, 1))
+    comparison = ask_comparison(contract, [october], [own_offer(contract)], held=None, by="key", now=NOW)
     budget = keep_budget(Budget(tenant=tenant, name="all", limit=5), NOW)
     arguments = {
         "source": "switch-1",
@@ -74,6 +78,7 @@ def theirs(post, seller, tenant, contract):
         "document": "HD-2026-000001",
         "webhook": str(listening.pk),
         "budget": str(budget.pk),
+        "comparison": str(comparison.pk),
     }
     return key, arguments, make_key(other, "none", [])[1]
 
