@@ -51,14 +51,15 @@ class BooksCheckAdmin(ViewOnlyAdmin):
     @permitted(MAY_ASK)
     def ask(self, request: HttpRequest) -> HttpResponse:
         """Say what will happen; on confirmation have the books checked and show how far it is."""
-        if request.method == "POST":
-            check = request_check(by=request.user.get_username(), now=datetime.now(UTC))
-            check_books.delay()
-            return HttpResponseRedirect(reverse("admin:invoices_bookscheck_change", args=[check.pk]))
-        context = self.admin_site.each_context(request) | {
-            "title": gettext("Check the books"), "opts": self.opts, "alarm": open_alarm(),
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/invoices/books_ask.html", context)
+        return ask_page(
+            request,
+            self.opts,
+            title=gettext("Check the books"),
+            saying=gettext(
+                "Counts every month and rates every invoice once more, and asks whether everything adds up. Nothing is "
+                "changed; with many calls it takes a while."
+            ),
+        )
 
     @permitted("view")
     def change_view(
@@ -77,3 +78,16 @@ class BooksCheckAdmin(ViewOnlyAdmin):
             "broken": [each | {"told": gettext(each["sentence"])} for each in check.broken],
         }
         return TemplateResponse(request, "admin/invoices/books.html", context)
+
+
+def ask_page(request: HttpRequest, opts: Any, *, title: str, saying: str) -> HttpResponse:
+    """Say what a check of the books will do; on confirmation ask for one and show how far it is."""
+    if request.method == "POST":
+        check = request_check(by=request.user.get_username(), now=datetime.now(UTC))
+        check_books.delay()
+        return HttpResponseRedirect(reverse("admin:invoices_bookscheck_change", args=[check.pk]))
+    context = admin.site.each_context(request) | {
+        "title": title, "saying": saying, "opts": opts, "alarm": open_alarm(),
+        "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
+    }  # fmt: skip
+    return TemplateResponse(request, "admin/invoices/books_ask.html", context)

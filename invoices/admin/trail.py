@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django.contrib import admin
@@ -20,9 +20,8 @@ from unfold.decorators import action as list_button
 from billing.admin import ViewOnlyAdmin
 from billing.exporting import CSV, table_response
 from billing.permitting import permitted
-from invoices.auditing import open_alarm, request_check
+from invoices.admin.books import ask_page
 from invoices.models import TrailAnchor, TrailEntry, TrailSeal
-from invoices.tasks import check_books
 from invoices.trail.reading import Told, entries, rows_of, tables, tell
 from invoices.trail.watching import options_of
 
@@ -132,14 +131,15 @@ class TrailAnchorAdmin(TrailAdmin):
     @permitted(MAY_VERIFY)
     def verify(self, request: HttpRequest) -> HttpResponse:
         """Say what will happen; on confirmation have the books checked, the trail with them, and show how far it is."""
-        if request.method == "POST":
-            check = request_check(by=request.user.get_username(), now=datetime.now(UTC))
-            check_books.delay()
-            return HttpResponseRedirect(reverse("admin:invoices_bookscheck_change", args=[check.pk]))
-        context = self.admin_site.each_context(request) | {
-            "title": gettext("Verify the audit trail"), "opts": self.opts, "alarm": open_alarm(),
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/invoices/trail_verify.html", context)
+        return ask_page(
+            request,
+            self.opts,
+            title=gettext("Verify the audit trail"),
+            saying=gettext(
+                "Reads the whole trail and every row it watches, with the check of the books. Nothing is changed; I10 names "
+                "what is not as it was written."
+            ),
+        )
 
     @list_button(description=gettext_lazy("Export as CSV"), url_path="export")  # type: ignore[untyped-decorator]
     @permitted("view")

@@ -16,6 +16,7 @@ from billing.api import problems
 from billing.rating import Bill
 from billing.rating.totals import Row
 from invoices.api.shapes import NameShape, Shape, money
+from invoices.api.usage import month_told
 from invoices.forecasting import outlooks
 from invoices.foreseeing import Foresight, foresee, to_come
 from tenants.api import TenantView
@@ -146,13 +147,7 @@ class DailyView(TenantView):
 
 def _told(foresight: Foresight) -> dict[str, Any]:
     outlook = foresight.outlook
-    return {
-        "contract": outlook.contract.code,
-        "period_starts_on": outlook.terms.period.starts_on,
-        "period_ends_on": outlook.terms.period.ends_on,
-        "currency": outlook.bill.currency,
-        "counted_at": outlook.counted_at,
-        "waiting_since": outlook.waiting_since,
+    return month_told(outlook) | {
         "to_date": _sum(outlook.bill),
         "low": _sum(foresight.low),
         "expected": _sum(outlook.expected_bill),

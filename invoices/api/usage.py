@@ -36,7 +36,8 @@ class UsageView(TenantView):
         return Response(shapes.UsageShape({"items": items}).data)
 
 
-def _told(outlook: Outlook) -> dict[str, Any]:
+def month_told(outlook: Outlook) -> dict[str, Any]:
+    """Tell which month of which contract is shown, and how fresh it is."""
     return {
         "contract": outlook.contract.code,
         "period_starts_on": outlook.terms.period.starts_on,
@@ -44,6 +45,11 @@ def _told(outlook: Outlook) -> dict[str, Any]:
         "currency": outlook.bill.currency,
         "counted_at": outlook.counted_at,
         "waiting_since": outlook.waiting_since,
+    }
+
+
+def _told(outlook: Outlook) -> dict[str, Any]:
+    return month_told(outlook) | {
         "to_date": _standing(outlook.bill, outlook.totals),
         "expected": _standing(outlook.expected_bill, outlook.expected),
     }

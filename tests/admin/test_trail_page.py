@@ -104,7 +104,7 @@ def test_anchors_are_listed_with_their_state(tenant: Tenant, reader: Any, tmp_pa
 
 
 def test_who_may_verify_asks_for_it_and_who_may_not_sees_nothing(tenant: Tenant, monkeypatch: Any) -> None:
-    monkeypatch.setattr("invoices.admin.trail.check_books.delay", lambda: None)
+    monkeypatch.setattr("invoices.tasks.check_books.delay", lambda: None)
     for address in (TRAIL, f"{TRAIL}export/", ANCHORS, f"{ANCHORS}export/", f"{ANCHORS}verify/"):
         assert staff("view_tenant").get(address).status_code == 403, address
     assert "/history/" not in staff("view_tenant").get(f"/admin/tenants/tenant/{tenant.pk}/change/").content.decode()
