@@ -84,6 +84,7 @@ class FinanceAdmin(HistoryInTheTrail, ModelAdmin):  # type: ignore[misc]
 
     list_filter_submit = True
     warn_unsaved_form = True
+    list_per_page = 50  # a page answers in half a second, and nobody reads more at once
     show_full_result_count = False  # no COUNT(*) over the whole table just to say "of 1,000,000"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

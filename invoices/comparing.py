@@ -23,7 +23,7 @@ from billing.rating.clauses.context import CYCLE_MONTHS, months_between
 from billing.rating.form import read
 from billing.rating.levels import beside_entered
 from billing.rating.terms import Cap, Commitment, Name
-from billing.rating.totals import Balance, Change, Subscription, ToDate
+from billing.rating.totals import Balance, Change, Measurement, Subscription, ToDate
 from invoices.models import Invoice
 from tenants.catalogue import entries
 from tenants.contracts import NotInForce, terms_for, with_scope
@@ -237,10 +237,11 @@ def months_compared(
             yield Month(month, 0, 0, 0, {})
             continue
         counted = count(contract.tenant_id, list(ruling.values()))
+        own = Entered(held_in(contract.pk, month), measured_in(contract.pk, month), balances_in(contract.pk, month))
         priced: dict[str, Priced] = {}
         for (code, terms), totals in zip(ruling.items(), counted.totals, strict=True):
             offer = next(each for each in offers if each.code == code)
-            known = _with_entered(contract, offer, terms, totals, held)
+            known = _with_entered(own, offer, terms, totals, held)
             if offer.agreement is None and month.starts_on in invoiced:
                 carried[code] = replace(carried[code], to_date=invoiced[month.starts_on])
             priced[code], carried[code] = carried[code].rate(offer, terms, known)
@@ -259,18 +260,27 @@ def terms_under(contract: Contract, offer: Offer, month: Period, months: Sequenc
     return with_scope(contract, terms)
 
 
-def _with_entered(contract: Contract, offer: Offer, terms: Terms, totals: Totals, held: Held | None) -> Totals:
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What people entered for a contract's month: items held, levels measured, and packages bought."""
+
+    held: tuple[Subscription, ...]
+    measured: tuple[Measurement, ...]
+    balances: tuple[Balance, ...]
+
+
+def _with_entered(own: Entered, offer: Offer, terms: Terms, totals: Totals, held: Held | None) -> Totals:
     """Add what is held and what was measured; to the contract's own also what was bought, as its draft does."""
     numbers = {None, *(segment.number for segment in terms.segments)}
-    measured = [m for m in measured_in(contract.pk, terms.period) if offer.agreement is None or m.segment in numbers]
-    subscriptions = held_in(contract.pk, terms.period)
+    measured = [m for m in own.measured if offer.agreement is None or m.segment in numbers]
+    subscriptions = own.held
     if held is not None and offer.agreement is not None:
         subscriptions = tuple(Subscription(item, (Change(date.min, by),)) for item, by in held.items())
     return replace(
         totals,
         subscriptions=subscriptions,
         measurements=beside_entered(measured, totals.measurements),
-        balances=balances_in(contract.pk, terms.period) if offer.agreement is None else (),
+        balances=own.balances if offer.agreement is None else (),
     )
 
 

@@ -34,7 +34,10 @@ USUAL_MONTHS = 6
 
 def comparison_page(request: HttpRequest, contract: int) -> HttpResponse:
     """Show the months chosen under the contracts chosen; at first all of the catalogue, its cheapest kept."""
-    found = get_object_or_404(Contract.objects.select_related("tenant").prefetch_related("versions"), pk=contract)
+    found = get_object_or_404(
+        Contract.objects.select_related("tenant").prefetch_related("versions", "tenant__contracts__versions"),
+        pk=contract,
+    )
     today = datetime.now(UTC).astimezone(ZoneInfo(found.tenant.zone)).date()
     chosen, offered = request.GET.getlist("with"), _offered(request, found)
     number = next((each for each in LENGTHS if request.GET.get("months") == str(each)), USUAL_MONTHS)

@@ -25,8 +25,11 @@ SELECT s.tenant_id, t.code, t.name_zh, t.name_en, count(*),
     max((s.figures ->> 'declared')::int8), sum((s.figures ->> 'counted')::int8), sum((s.figures ->> 'late')::int8),
     count(*) FILTER (WHERE s.figures ? 'total'), count(s.invoice_id), count(*) FILTER (WHERE s.state = 'ready'),
     count(*) FILTER (WHERE s.state = 'parked'), max(s.figures ->> 'currency'),
-    sum((s.figures ->> 'total')::numeric), sum((s.figures ->> 'last_total')::numeric)
-FROM invoices_runstep AS s JOIN tenants_tenant AS t ON t.id = s.tenant_id WHERE s.run_id = %s
+    sum((s.figures ->> 'total')::numeric), sum((s.figures ->> 'last_total')::numeric),
+    count(*) FILTER (WHERE i.state = 'issued'), count(*) FILTER (WHERE i.state = 'issued' AND EXISTS (
+        SELECT FROM invoices_delivery AS d WHERE d.invoice_id = i.id AND d.kind = 'invoice' AND d.state = 'sent'))
+FROM invoices_runstep AS s JOIN tenants_tenant AS t ON t.id = s.tenant_id
+LEFT JOIN invoices_invoice AS i ON i.id = s.invoice_id WHERE s.run_id = %s
 GROUP BY s.tenant_id, t.code, t.name_zh, t.name_en ORDER BY count(*) FILTER (WHERE s.state = 'parked') DESC, t.code
 """
 HEADERS = (
@@ -34,7 +37,7 @@ HEADERS = (
     gettext_lazy("duplicates"), gettext_lazy("rejected"), gettext_lazy("declared"), gettext_lazy("counted"),
     gettext_lazy("late"), gettext_lazy("rated"), gettext_lazy("drafts"), gettext_lazy("ready"), gettext_lazy("parked"),
     gettext_lazy("currency"), gettext_lazy("amount"), gettext_lazy("last month"), gettext_lazy("change, %"),
-    gettext_lazy("why parked"),
+    gettext_lazy("approved"), gettext_lazy("mailed"), gettext_lazy("why parked"),
 )  # fmt: skip
 
 
@@ -43,7 +46,8 @@ class TenantRow:
     """One tenant's line of the report, or the total of a currency, which has the code "" and counts its tenants.
 
     ``received``, ``duplicates``, ``rejected`` are deliveries since the freeze before; ``late`` are calls of earlier
-    months that these drafts settle; ``amount`` and ``last_amount`` are totals with tax, None where there is none.
+    months that these drafts settle; ``approved`` and ``mailed`` are invoices issued since, and those of them of which a
+    mail was taken by its mail server; ``amount`` and ``last_amount`` are totals with tax, None where there is none.
     """
 
     tenant_id: int
@@ -64,6 +68,8 @@ class TenantRow:
     currency: str | None
     amount: Decimal | None
     last_amount: Decimal | None
+    approved: int
+    mailed: int
 
     @property
     def change(self) -> Decimal | None:
@@ -112,6 +118,7 @@ def _figures(row: TenantRow) -> list[Cell]:
     return [
         row.contracts, row.received, row.duplicates, row.rejected, row.declared, row.counted, row.late, row.rated,
         row.drafted, row.ready, row.parked, row.currency, row.amount, row.last_amount, row.change,
+        row.approved, row.mailed,
     ]  # fmt: skip
 
 

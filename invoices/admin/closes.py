@@ -213,7 +213,18 @@ def _shown(row: TenantRow) -> list[str]:
     places = decimals_of(row.currency) if row.currency else 2
     money = ["–" if amount is None else f"{amount:,.{places}f}" for amount in (row.amount, row.last_amount)]
     change = "–" if row.change is None else f"{row.change:+} %" if row.change else "0 %"
-    counts = (row.counted, row.declared, row.late, row.received, row.duplicates, row.rejected, row.rated, row.drafted)
+    counts = (
+        row.counted,
+        row.declared,
+        row.late,
+        row.received,
+        row.duplicates,
+        row.rejected,
+        row.rated,
+        row.drafted,
+        row.approved,
+        row.mailed,
+    )
     return [*money, change, *("–" if count is None else f"{count:,}" for count in counts)]
 
 

@@ -36,6 +36,12 @@ class CreditNoteAdmin(InvoiceAdmin):
     actions = ()
     actions_list = ()
 
+    def get_urls(self) -> list[URLPattern]:
+        """Keep the PDF alone of an invoice's own pages: a credit note is issued at once, by its request."""
+        view = self.admin_site.admin_view(self.pdf_view)
+        own = [path("<int:pk>/pdf/", view, name="invoices_creditnote_pdf")]
+        return own + cast("list[URLPattern]", ViewOnlyAdmin.get_urls(self))
+
 
 @admin.register(CreditRequest)
 class CreditRequestAdmin(ViewOnlyAdmin):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -18,6 +17,7 @@ from unfold.decorators import action as list_button
 
 from billing.permitting import permitted
 from invoices.admin.guide import guide_page
+from invoices.admin.home import money
 from invoices.admin.periods import state_of
 from invoices.admin.reviewing import ReviewPages
 from invoices.admin.searching import find_page
@@ -105,10 +105,9 @@ class InvoiceAdmin(ReviewPages):
     @admin.display(description=_("total"), ordering="total")
     def amount(self, invoice: Invoice) -> str:
         """Show the total with its currency, right-aligned in tabular figures."""
-        figure = Decimal(invoice.document["bill"]["total"])
         return format_html(
             '<span style="font-variant-numeric: tabular-nums; white-space: nowrap">{} {}</span>',
-            f"{figure:,}",
+            money(invoice.total, invoice.currency),
             invoice.currency,
         )
 
@@ -122,8 +121,8 @@ class InvoiceAdmin(ReviewPages):
         """Add the search, the first steps, and the pages to see a PDF and a preview."""
         view = self.admin_site.admin_view
         own = [
-            path("find/", view(self.find_view), name=f"{self.opts.app_label}_{self.opts.model_name}_find"),
-            path("guide/", view(self.guide_view), name=f"{self.opts.app_label}_{self.opts.model_name}_guide"),
+            path("find/", view(self.find_view), name="invoices_invoice_find"),
+            path("guide/", view(self.guide_view), name="invoices_invoice_guide"),
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
             path("preview/<int:version>/", view(self.preview_view), name="invoices_preview"),
             path("what-if/<int:contract>/", view(self.what_if_view), name="invoices_what_if"),
@@ -149,6 +148,13 @@ class InvoiceAdmin(ReviewPages):
     def guide_view(self, request: HttpRequest) -> HttpResponse:
         """Lead an empty installation to its first draft."""
         return guide_page(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        """Leave the documents of a list where they are."""
+        found: QuerySet[Invoice] = super().get_queryset(request)
+        place = request.resolver_match
+        listed = place is not None and str(place.url_name).endswith("_changelist")
+        return found.defer("terms", "totals", "document") if listed else found
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -194,7 +200,7 @@ class InvoiceAdmin(ReviewPages):
         """Show the stored PDF of an invoice, or a preview of a draft."""
         invoice = self.get_object(request, str(pk))
         if invoice is None or not self.has_view_permission(request, invoice):
-            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
+            return HttpResponseRedirect(reverse(f"admin:invoices_{self.opts.model_name}_changelist"))
         invoice = cast("Invoice", invoice)
         if invoice.state != Invoice.ISSUED:
             content = render_pdf(cast("Document", invoice.document), logo=bytes(invoice.seller.logo))

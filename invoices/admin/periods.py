@@ -42,11 +42,13 @@ class MonthState:
 
 
 def state_of(user: AbstractBaseUser | AnonymousUser, tenant: Tenant, period: date) -> MonthState:
-    """Say whether a month runs, is in grace, or is frozen, and what may be done about that."""
+    """Say whether a month runs, is in grace, is open again, or is frozen, and what may be done about that."""
     month = UsageMonth.objects.filter(tenant_id=tenant.pk, period=period).first()
     if month is None or month.state == UsageMonth.OPEN:
         ended = period_containing(period, tenant.billing_day).instants(tenant.zone)[1] <= datetime.now(UTC)
-        told = _("Open, in grace: the month has ended and takes calls until its drafts are ready.")
+        told = _reopened(tenant, period) or _(
+            "Open, in grace: the month has ended and takes calls until its drafts are ready."
+        )
         return MonthState(told if ended else _("Open: the month runs and takes calls."), False, "", "", "")
     late = "" if month.late_since is None else _("Since %(when)s calls or corrections came late for it.")
     asked = Reopening.objects.filter(tenant=tenant, period_starts_on=period, approved=None).first()
@@ -60,6 +62,16 @@ def state_of(user: AbstractBaseUser | AnonymousUser, tenant: Tenant, period: dat
         reverse("admin:invoices_reopening_ask", args=[tenant.pk, period.isoformat()]) if may_ask else "",
         reverse("admin:invoices_reopening_change", args=[asked.pk]) if asked else "",
     )
+
+
+def _reopened(tenant: Tenant, period: date) -> str:
+    """Say who opened a frozen month again, when and why; nothing when nobody did."""
+    opened = Reopening.objects.filter(tenant=tenant, period_starts_on=period, approved=True).first()
+    if opened is None:
+        return ""
+    return _("Opened again on %(when)s by %(by)s: %(reason)s It takes calls until its drafts are ready anew.") % {
+        "when": _when(opened.decided_at), "by": opened.decided_by, "reason": opened.reason,
+    }  # fmt: skip
 
 
 def _when(at: datetime | None) -> str:

@@ -30,8 +30,8 @@ class ReviewPages(ApprovalPages):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the queue."""
-        name = f"{self.opts.app_label}_{self.opts.model_name}_review"
-        return [path("review/", self.admin_site.admin_view(self.review_view), name=name), *super().get_urls()]
+        own = path("review/", self.admin_site.admin_view(self.review_view), name="invoices_invoice_review")
+        return [own, *super().get_urls()]
 
     @permitted("invoices.view_invoice", post="invoices.change_invoice")
     def review_view(self, request: HttpRequest) -> HttpResponse:

@@ -92,6 +92,10 @@ class UserAdmin(DjangoUserAdmin, KeptAdmin):  # type: ignore[type-arg]
 class GroupAdmin(DjangoGroupAdmin, FinanceAdmin):
     """Groups; those of the table of roles are looked at here and changed there."""
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        """Bring along what the permissions are named by."""
+        return super().get_queryset(request).prefetch_related("permissions__content_type")
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Leave the roles to their table."""
         return bool(super().has_change_permission(request, obj)) and (obj is None or obj.name not in ROLES)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -88,6 +88,13 @@ class ContractVersionAdmin(FinanceAdmin):
     search_fields = ("contract__code", "contract__tenant__name_zh", "contract__tenant__name_en")
     fields = ("contract", "starts_on", "start_from", "reason")
     autocomplete_fields = ("contract",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ContractVersion]:
+        """Leave the agreements of a list where they are."""
+        found: QuerySet[ContractVersion] = super().get_queryset(request)
+        place = request.resolver_match
+        listed = place is not None and place.url_name == "tenants_contractversion_changelist"
+        return found.defer("agreement", "started_from") if listed else found
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Let only drafts be changed; the database refuses the rest anyway."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.test import Client
+from django.utils.translation import override
 
 from invoices import tasks
+from invoices.admin.periods import state_of
 from invoices.admin.places import place_of
 from invoices.findings import SENTENCES
 from invoices.models import CloseRun, Finding, RunStep
+from invoices.reopening import decide, request_reopening
 from tenants.models import Seller
-from tests.conftest import TALK, call_of
-from tests.verbs.test_closing import close
+from tests.conftest import NOW, TALK, call_of
+from tests.verbs.test_closing import FIRST, close
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,3 +130,15 @@ def test_the_schedule_closes_and_rehearses_by_itself_and_the_page_tells(parked: 
     CloseRun.objects.all().delete()
     tasks.start_due_closes()
     assert not CloseRun.objects.filter(purpose="close").exists()
+
+
+def test_a_month_that_was_opened_again_says_by_whom_and_why(seller: Seller, tenant: Any, contract: Any) -> None:
+    close(seller)
+    asked = request_reopening(tenant, FIRST, reason="The switch was down.", by="li", now=NOW)
+    assert "Frozen" in state_of(AnonymousUser(), tenant, FIRST).sentence
+    decide(asked.pk, approve=True, by="wang", now=NOW)
+    with override("en"):
+        told = state_of(AnonymousUser(), tenant, FIRST).sentence
+    assert told.startswith("Opened again on 2026-11-23 12:00 by wang: The switch was down.")
+    with override("zh-hans"):
+        assert "重新开启" in state_of(AnonymousUser(), tenant, FIRST).sentence

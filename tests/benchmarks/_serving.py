@@ -46,6 +46,16 @@ class Site:
         return psycopg.connect(url.replace("/postgres?", "/huadan?"), autocommit=True)
 
 
+def environment_of(pair: Embedded) -> dict[str, str]:
+    """Return the environment of programs that work on the pair's database."""
+    return os.environ | {
+        "DATABASE_URL": pair.database_url, "REDIS_URL": pair.redis_url, "HUADAN_HTTPS": "false",
+        "HUADAN_SECRET_KEY": "only-for-benchmarks-" + "x" * 40, "HUADAN_NUMBER_KEY": "only-for-benchmarks-" + "y" * 40,
+        "HUADAN_ALLOWED_HOSTS": "127.0.0.1,localhost", "HUADAN_LOG_LEVEL": "WARNING", "HUADAN_TOTP": "false",
+        "HUADAN_MINIMUM_FREE_DISK_PERCENT": "1", "DJANGO_SETTINGS_MODULE": "billing.settings",
+    }  # fmt: skip
+
+
 @contextlib.contextmanager
 def site(*, durable: bool = True) -> Iterator[Site]:
     """Bring up a throw-away PostgreSQL and Valkey with the schema and one tenant, and remove every trace afterwards."""
@@ -55,12 +65,7 @@ def site(*, durable: bool = True) -> Iterator[Site]:
     pair.sockets.rmdir()
     try:
         pair.start()
-        environment = os.environ | {
-            "DATABASE_URL": pair.database_url, "REDIS_URL": pair.redis_url, "HUADAN_HTTPS": "false",
-            "HUADAN_SECRET_KEY": "only-for-benchmarks-" + "x" * 40, "HUADAN_NUMBER_KEY": "only-for-benchmarks-" + "y" * 40,
-            "HUADAN_ALLOWED_HOSTS": "127.0.0.1,localhost", "HUADAN_LOG_LEVEL": "WARNING",
-            "HUADAN_MINIMUM_FREE_DISK_PERCENT": "1", "DJANGO_SETTINGS_MODULE": "billing.settings",
-        }  # fmt: skip
+        environment = environment_of(pair)
         run = [sys.executable]
         subprocess.run([*run, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environment, check=True)
         done = subprocess.run(

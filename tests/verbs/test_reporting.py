@@ -80,3 +80,22 @@ def test_the_file_speaks_the_readers_language(
     assert lines[0].startswith(head)
     assert words in lines[1]
     assert len(lines) == 4
+
+
+def test_the_report_says_what_was_approved_and_mailed_since(seller: Any, sides: tuple[Side, Side]) -> None:
+    run = close(seller, LATER)
+    _parked, ready = report_of(run)
+    assert (ready.approved, ready.mailed) == (0, 0)
+    contact = sides[0].tenant.contacts.first() or sides[0].tenant.contacts.create(name="Wang", email="w@north.example")
+    invoice = issue_by_two(run.steps.get(tenant=sides[0].tenant).invoice_id)
+    invoice.deliveries.get_or_create(
+        recipient=contact.email, kind="invoice", defaults={"message_id": "<1@x>", "due_at": LATER}
+    )
+    invoice.deliveries.create(
+        recipient="b@north.example", kind="reminder", message_id="<2@x>", due_at=LATER, state="sent"
+    )
+    row = next(each for each in report_of(run) if each.code == sides[0].tenant.code)
+    assert (row.approved, row.mailed) == (1, 0), "a reminder is not the invoice, and what waits is not sent"
+    invoice.deliveries.filter(kind="invoice").update(state="sent")
+    (total,) = totals_of(report_of(run))
+    assert (total.approved, total.mailed) == (1, 1)
