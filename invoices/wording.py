@@ -86,6 +86,7 @@ _LABELS: dict[str, tuple[str, str]] = {
     "total": ("价税合计", "Total"),
     "in_words": ("大写", "In words"),
     "lines": ("账单明细", "What you pay for"),
+    "lines_credited": ("红冲明细", "What is credited"),
     "paragraph": ("合同第 {reference} 条", "Contract § {reference}"),
     "from_period": ("补计 {period}", "For {period}"),
     "version_n": ("第 {number} 版", "version {number}"),

@@ -104,8 +104,14 @@ def face_of(document: Document, language: Language | None = None) -> Face:
         evidence=wording.label(lang, "evidence_calls", calls=f"{evidence['calls']:,}") if evidence else "",
         digest=evidence["digest"] if evidence else "",
         currency=bill.currency,
-        labels=wording.labels(lang),
+        labels=_labels(lang, kind),
     )
+
+
+def _labels(lang: Language, kind: str) -> dict[str, str]:
+    """Give the labels; nobody pays for the lines of a credit note."""
+    labels = wording.labels(lang)
+    return labels | {"lines": labels["lines_credited"]} if kind == "credit_note" else labels
 
 
 def _tidy(thing: Any) -> Any:

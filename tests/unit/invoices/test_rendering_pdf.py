@@ -146,6 +146,8 @@ def test_marks_a_draft_on_every_page_and_an_issued_invoice_on_none():
 
 def test_titles_a_credit_note_as_one_and_asks_for_no_payment():
     text = squeezed(text_of(render_pdf(documents.credit_note())))
+    assert "红冲明细" in text
+    assert "账单明细" not in text
     assert "红字账单" in text
     assert "−¥114.48" in text
     assert "人民币负壹佰壹拾肆元肆角捌分" in text
