@@ -39,6 +39,24 @@ class Lockout(AccessAttempt):  # type: ignore[misc]
         default_permissions = ("view", "change")
 
 
+class Unlocking(models.Model):
+    """A person was let in again before the lock ended; the row is what the audit trail tells of it."""
+
+    username = models.CharField(_("user name"), max_length=255)
+    ip_address = models.GenericIPAddressField(_("address"), null=True)
+    failures = models.PositiveIntegerField(_("wrong passwords"))
+    by = models.CharField(_("by"), max_length=150)
+    at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("unlocking")
+        verbose_name_plural = _("unlockings")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.username
+
+
 class AuditTrail(models.Model):
     """The audit trail as a whole, which no row stands for: who may see it, and who may verify its chain."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,6 +10,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -21,7 +23,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from billing.admin import FinanceAdmin, KeptAdmin, ViewOnlyAdmin
-from billing.models import Lockout
+from billing.models import Lockout, Unlocking
 from billing.permitting import permitted
 from billing.roles import ROLES, TITLES
 from billing.second_factor import forget_devices
@@ -118,7 +120,20 @@ class LockoutAdmin(ViewOnlyAdmin):
     @admin.action(description=gettext_lazy("Unlock the chosen ones"))
     @permitted("billing.change_lockout")
     def unlock(self, request: HttpRequest, chosen: QuerySet[Lockout]) -> None:
-        """Let these people try again at once."""
-        names = ", ".join(sorted({str(each.username) for each in chosen}))
-        chosen.delete()
+        """Let these people try again at once; who let whom is kept."""
+        locks = list(chosen)
+        names = ", ".join(sorted({str(each.username) for each in locks}))
+        by, now = request.user.get_username(), datetime.now(UTC)
+        with transaction.atomic():
+            Unlocking.objects.bulk_create(
+                Unlocking(
+                    username=each.username or "",
+                    ip_address=each.ip_address,
+                    failures=each.failures_since_start,
+                    by=by,
+                    at=now,
+                )
+                for each in locks
+            )
+            Lockout.objects.filter(pk__in=[each.pk for each in locks]).delete()
         self.message_user(request, _("Unlocked: %(names)s.") % {"names": names}, messages.SUCCESS)

@@ -146,6 +146,10 @@ def test_who_guesses_is_locked_out_until_an_administrator_unlocks(visitor: Clien
     desk.force_login(boss)
     page = desk.post("/admin/billing/lockout/", {"action": "unlock", "_selected_action": Lockout.objects.get().pk}, follow=True)  # fmt: skip
     assert "Unlocked: wang." in page.content.decode()
+    told = TrailEntry.objects.get(table_name="billing_unlocking")
+    assert (told.what, told.door, told.who) == ("added", "admin", "boss")
+    assert (told.after["username"], told.after["failures"]) == ("wang", 7)
+    assert not Lockout.objects.exists()
     assert log_in(visitor).status_code == 200
 
 
