@@ -181,6 +181,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell of disputes": {"task": "invoices.tasks.tell_of_disputes", "schedule": 30.0},
     "watch budgets": {"task": "invoices.tasks.watch_budgets", "schedule": 60.0},
     "compare contracts": {"task": "invoices.tasks.compare_contracts", "schedule": 30.0},
+    "keep fit reports": {"task": "invoices.tasks.keep_fit_reports", "schedule": 60.0},
     "continue closes": {"task": "invoices.tasks.keep_closes_going", "schedule": ENVIRONMENT.close_every_seconds},
     "deliver webhooks": {"task": "tenants.tasks.deliver_webhooks", "schedule": 5.0},
     "forget webhook messages": {"task": "tenants.tasks.forget_webhook_messages", "schedule": 3600.0},

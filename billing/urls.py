@@ -42,6 +42,7 @@ urlpatterns = [
     path("i/<str:token>/evidence.zip", pages.invoice_evidence, name="invoice-evidence"),
     path("i/<str:token>/question", pages.question_page, name="invoice-question"),
     path("i/<str:token>/month", pages.month_page, name="invoice-month"),
+    path("i/<str:token>/fit", pages.fit_page, name="invoice-fit"),
     path("i/<str:token>/calls", pages.line_calls, name="line-calls"),
     path("i/<str:token>/calls.csv", pages.line_calls_csv, name="line-calls-csv"),
     path("i/<str:token>/pay/<slug:name>", pages.pay_invoice, name="pay-invoice"),

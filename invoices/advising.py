@@ -170,8 +170,8 @@ def off_peak(priced: Priced) -> Totals:
     """Move a fifth of what the dearest band has to the cheapest, clause by clause or cell by cell."""
     rows = list(priced.totals.rows)
     for segment in priced.terms.segments:
-        for dear, cheap in _bands_apart(segment.agreement):
-            moved = [row for row in rows if row.segment == segment.number and _is_in(row, dear)]
+        for dear, cheap in bands_apart(segment.agreement):
+            moved = [row for row in rows if row.segment == segment.number and is_in(row, dear)]
             rows = [row for row in rows if row not in moved]
             rows += [_times(row, 1 - FIFTH, 1 - FIFTH) for row in moved]
             rows += [_times(_into(row, dear, cheap), FIFTH, FIFTH) for row in moved]
@@ -181,7 +181,7 @@ def off_peak(priced: Priced) -> Totals:
 BandPlace = tuple[str, str]  # clause and, in a matrix, band
 
 
-def _bands_apart(agreement: Agreement) -> Iterator[tuple[BandPlace, BandPlace]]:
+def bands_apart(agreement: Agreement) -> Iterator[tuple[BandPlace, BandPlace]]:
     """Pair the dearest with the cheapest place of usage that differs in its band alone."""
     groups: dict[object, list[tuple[Decimal, BandPlace]]] = {}
     for taking in takings(agreement):
@@ -213,7 +213,8 @@ def _unit_price(price: Price) -> Decimal:
     return Decimal(0)
 
 
-def _is_in(row: Row, place: BandPlace) -> bool:
+def is_in(row: Row, place: BandPlace) -> bool:
+    """Tell whether a row of usage is of a clause and band."""
     return row.clause == place[0] and (not place[1] or dict(row.cell).get("band") == place[1])
 
 

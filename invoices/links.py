@@ -17,6 +17,17 @@ def page_link(invoice: Invoice) -> str:
     return f"{settings.BASE_URL}{reverse('invoice-page', args=[token_of(invoice)])}"
 
 
+def fit_link(invoice: Invoice) -> str:
+    """Return the whole address of an invoice's fit report; "" where its tenant gets none or it is no whole month."""
+    return f"{settings.BASE_URL}{reverse('invoice-fit', args=[token_of(invoice)])}" if is_fitted(invoice) else ""
+
+
+def is_fitted(invoice: Invoice) -> bool:
+    """Tell whether an issued document has a fit report, or gets one soon."""
+    whole = invoice.kind == Invoice.INVOICE and not invoice.document.get("after_end")
+    return whole and invoice.tenant.gets_fit_reports
+
+
 def token_of(invoice: Invoice) -> str:
     """Return the signed part of an invoice's address."""
     return signing.dumps(invoice.pk, salt=SALT)

@@ -15,7 +15,7 @@ from billing.errors import Refused
 from billing.mail import compose, send_once
 from invoices.approving import record
 from invoices.issuing import stored_pdf
-from invoices.links import page_link
+from invoices.links import fit_link, page_link
 from invoices.models import Delivery, InvoiceEvent
 from invoices.reminding import level_of, refuse_when_settled
 from invoices.rendering import render_mail, render_reminder
@@ -68,7 +68,7 @@ def _message(delivery_id: int, now: datetime) -> EmailMessage:
         today = now.astimezone(ZoneInfo(invoice.tenant.zone)).date()
         mail = render_reminder(document, link=link, level=level, still_open=receivable.open, today=today)
     else:
-        mail = render_mail(document, link=link)
+        mail = render_mail(document, link=link, fit_link=fit_link(invoice))
     sender = invoice.seller.mail_sender(invoice.language)
     message = compose(delivery, sender=sender, subject=mail.subject, text=mail.text, html=mail.html)
     for content_id, content in mail.inline_images.items():

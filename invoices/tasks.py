@@ -19,6 +19,7 @@ from invoices.budget_mails import tell_of_budget
 from invoices.budgeting import due_tenants, put_off
 from invoices.budgeting import watch_budgets as look_at_budgets
 from invoices.drafting import draft_month
+from invoices.fitting import due_reports, keep_report
 from invoices.issuing import issue
 from invoices.mailing import deliver
 from invoices.models import BooksMail, Delivery, DisputeMail, StatementMail
@@ -33,6 +34,7 @@ WORKERS_WOKEN, WAKE_EXPIRES_SECONDS, SLICE_SECONDS = 8, 10, 20
 REHEARSAL_HOUR = 3
 LONG_SECONDS = 7200
 TENANTS_A_TICK, BUDGET_SECONDS = 500, 40
+REPORTS_A_TICK, REPORTS_SECONDS = 200, 40
 log = structlog.get_logger(__name__)
 
 
@@ -183,6 +185,19 @@ def compare_contracts() -> None:
             log.exception("comparison failed", comparison_id=held.asked.pk, tenant_id=held.asked.tenant_id)
     if weighing.waiting_comparisons():
         compare_contracts.apply_async(expires=WAKE_EXPIRES_SECONDS)
+
+
+@shared_task
+def keep_fit_reports() -> None:
+    """Reckon the fit reports of issued months that have none yet; one that fails keeps none waiting."""
+    until = monotonic() + REPORTS_SECONDS
+    for invoice_id in due_reports(datetime.now(UTC), REPORTS_A_TICK):
+        if monotonic() > until:
+            break  # the next tick goes on
+        try:
+            keep_report(invoice_id, datetime.now(UTC))
+        except Exception:
+            log.exception("fit report not reckoned", invoice_id=invoice_id)
 
 
 @shared_task

@@ -175,6 +175,8 @@ _LABELS: dict[str, tuple[str, str]] = {
     "closing": ("如有疑问，请回复本邮件。", "Questions? Just reply to this mail."),
     "questions": ("账单异议与答复", "Questions and answers"),
     "ask_finance": ("对账单有疑问？", "A question about this invoice?"),
+    "fit": ("用量体检", "Fit report"),
+    "fit_why": ("本月哪些付费未用、哪种合同更省：", "What this month was paid and not used, and what would cost less:"),
     "running_month": ("本月至今", "The running month"),
     "ask_line": ("对本行提问", "Ask about this line"),
     "ask_about": ("关于", "About"),

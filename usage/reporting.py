@@ -6,8 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db import connection
+from psycopg.sql import SQL, Literal
 
 from billing.periods import Period
+from billing.rating import Terms
+from usage.counting import calls_of
 from usage.models import Declaration
 
 DELIVERED = """
@@ -56,6 +59,30 @@ def delivered(months: Collection[Month]) -> dict[Month, Delivered]:
         )
         for tenant_id, period in months
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a contract's calls of a month were like; ``modules`` says how many calls used each."""
+
+    calls: int
+    answered: int
+    short: int
+    modules: dict[str, int]
+
+
+def describe(tenant_id: int, terms: Terms, *, short_s: int) -> Described:
+    """Count a month's calls: all, answered, answered with less than so many seconds of talk, and by module used."""
+    calls = calls_of(tenant_id, terms, terms.period)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SQL(
+                "SELECT count(*), count(answered_at), count(*) FILTER (WHERE answered_at IS NOT NULL AND talk_ms < {}) {}"
+            ).format(Literal(short_s * 1000), calls)
+        )
+        number, answered, short = cursor.fetchone()
+        cursor.execute(SQL("SELECT unnest(modules), count(*) {} GROUP BY 1").format(calls))
+        return Described(number, answered, short, dict(cursor.fetchall()))
 
 
 def _declared(declarations: Iterable[Declaration], period: Period) -> int | None:

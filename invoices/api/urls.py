@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from invoices.api import accounts, bounces, budgets, comparisons, disputes, documents, forecast, tax_invoices, usage
+from invoices.api import (
+    accounts,
+    bounces,
+    budgets,
+    comparisons,
+    disputes,
+    documents,
+    fit,
+    forecast,
+    tax_invoices,
+    usage,
+)
 
 DOCUMENT = r"(?P<document>[A-Za-z0-9][A-Za-z0-9_-]{0,41})"
 
@@ -24,6 +35,7 @@ urlpatterns: list[URLPattern] = [
         ("usage", usage.UsageView, "usage"),
         ("usage/daily", forecast.DailyView, "usage-daily"),
         ("forecast", forecast.ForecastView, "forecast"),
+        ("fit", fit.FitView, "fit"),
         ("budgets", budgets.BudgetsView, "budgets"),
         (r"budgets/(?P<budget>[0-9]{1,18})", budgets.BudgetView, "budget"),
         ("comparisons", comparisons.ComparisonsView, "comparisons"),

@@ -15,6 +15,7 @@ from invoices.models.documents import (
     Settlement,
     StoredFile,
 )
+from invoices.models.fitting import FitReport
 from invoices.models.ledger import LedgerEntry, LedgerSide, Receivable
 from invoices.models.paying import BankFile, BankFormat, BankLine, Payment, TableExport, WriteOff
 from invoices.models.refunding import Refund
@@ -38,6 +39,7 @@ __all__ = [
     "DisputeMail",
     "EvidenceKey",
     "Finding",
+    "FitReport",
     "Invoice",
     "InvoiceEvent",
     "LedgerEntry",

@@ -17,6 +17,7 @@ from invoices import wording
 from invoices.evidence import bundle_of
 from invoices.gateways import gateways
 from invoices.issuing import stored_pdf
+from invoices.links import is_fitted
 from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
 from invoices.pages.calls import calls_links
 from invoices.pages.question import asked_so_far, is_open
@@ -54,6 +55,8 @@ def invoice_page(request: HttpRequest, token: str) -> HttpResponse:
     tax_invoice = standing(invoice)
     if tax_invoice is not None and tax_invoice.what == TaxInvoice.RECEIVED and tax_invoice.file_name:
         links["tax_invoice"] = reverse("invoice-tax-invoice-file", args=[token])
+    if is_fitted(invoice):
+        links["fit"] = f"{reverse('invoice-fit', args=[token])}?language={language}"
     if invoice.kind == Invoice.INVOICE:
         links["evidence"] = reverse("invoice-evidence", args=[token])
     with override("zh-hans" if language == "zh" else "en"):

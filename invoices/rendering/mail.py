@@ -34,8 +34,8 @@ class Mail:
     inline_images: dict[str, bytes] = field(default_factory=dict)
 
 
-def render_mail(document: Document, *, link: str, language: Language | None = None) -> Mail:
-    """Write the mail for a stored document; ``link`` is the absolute address of the hosted page."""
+def render_mail(document: Document, *, link: str, fit_link: str = "", language: Language | None = None) -> Mail:
+    """Write the mail for a stored document; the links are absolute: to the hosted page and, if any, to its fit report."""
     face = face_of(document, language)
     top = rows_by_amount(face, document["bill"], _TOP_LINES)
     subject = _subject(face)
@@ -43,6 +43,7 @@ def render_mail(document: Document, *, link: str, language: Language | None = No
         "face": face,
         "label": face.labels,
         "link": link,
+        "fit_link": fit_link,
         "subject": subject,
         "greeting": wording.label(face.language, "greeting", name=face.buyer.name),
         "opening": wording.label(

@@ -26,6 +26,7 @@ class Links(TypedDict, total=False):
     calls: str
     ask: str
     month: str
+    fit: str
     pay: Sequence[tuple[str, str]]
     zh: str
     en: str

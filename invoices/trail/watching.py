@@ -43,6 +43,7 @@ NOT_WATCHED = {
 # Secrets, and what is too long to be kept twice, are kept as SHA-256: a change of them shows, they do not.
 AS_DIGESTS = {
     "auth.User": ["password"],
+    "invoices.FitReport": ["document"],
     "invoices.Invoice": ["terms", "totals", "document"],
     "invoices.Settlement": ["terms", "totals", "bill"],
     "invoices.StatementMail": ["account", "pdf"],

@@ -63,7 +63,7 @@ class TenantAdmin(KeptAdmin):
                     ("currency", "language"),
                     ("zone", "billing_day"),
                     ("industry", "region"),
-                    ("gets_reminders", "gets_statements"),
+                    ("gets_reminders", "gets_statements", "gets_fit_reports"),
                 )
             },
         ),

@@ -101,6 +101,9 @@ class TenantShape(Shape):
     untaxed_reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
     factur_x = serializers.BooleanField(required=False)
     gets_statements = serializers.BooleanField(required=False)
+    gets_fit_reports = serializers.BooleanField(
+        required=False, help_text="Whether each month is looked at for what was paid and not used; see GET /fit."
+    )
     retention_months = serializers.IntegerField(min_value=1, max_value=600, required=False)
     status = serializers.ChoiceField(["active", "suspended", "closed"], required=False)
     contacts = ContactShape(many=True, required=False, help_text="The whole list; absent: unchanged.")

@@ -192,6 +192,11 @@ class Tenant(Party):
         default=False,
         help_text=_("By mail at the beginning of the month, about the month before."),
     )
+    gets_fit_reports = models.BooleanField(
+        _("gets a fit report with each invoice"),
+        default=True,
+        help_text=_("What was paid and not used, and what would cost less; the invoice mail leads to it."),
+    )
     tax_invoice = models.CharField(
         _("kind of tax invoice"), max_length=8, choices=TAX_INVOICES, default=SPECIAL,
         help_text=_("What is asked for at the tax bureau; a special one needs the tax id."),
