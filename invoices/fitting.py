@@ -350,6 +350,6 @@ def _is_told(compared: Comparison, offer: Offer) -> bool:
     if offer.agreement is None:
         return True
     held = {each.item for month in compared.months for each in month.priced[offer.code].totals.subscriptions}
-    seats = [c for c in offer.agreement.clauses if isinstance(c, SeatClause) and c.measure is None]
-    modules = [c for c in offer.agreement.clauses if isinstance(c, ModuleClause)]
-    return held.issuperset({clause.item for clause in [*seats, *modules]})
+    items = {c.item for c in offer.agreement.clauses if isinstance(c, SeatClause) and c.measure is None}
+    items |= {c.item for c in offer.agreement.clauses if isinstance(c, ModuleClause)}
+    return held.issuperset(items)
