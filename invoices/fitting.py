@@ -8,7 +8,7 @@ calls were corrected or removed since the invoice, nothing is said that would ne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,12 +17,10 @@ from typing import Any, TypeVar
 from django.db.models import Q
 
 from billing.errors import Refused
-from billing.rating import Bill, Terms, Totals, rate, takings
+from billing.rating import Terms, Totals, rate, takings
 from billing.rating.terms import (
     CallsClause,
-    Clause,
     DurationClause,
-    DurationRule,
     Elapsed,
     ModuleClause,
     Name,
@@ -34,14 +32,12 @@ from invoices.comparing import Comparison, Offer, Priced, cheapest
 from invoices.fit_words import told
 from invoices.measuring import promises
 from invoices.models import FitReport, Invoice
+from invoices.recounting import SHORT_S, answered, by_second, changed, counted, finer, longer
 from tenants.models import Contract
-from usage.condensing import count_under
 from usage.reporting import Described, describe
 
-SHORT_S, FINE_S = 10, 6
 MOST_OFFERS = 100  # all there are
 LOOK_BACK, TRY_AGAIN = timedelta(days=62), timedelta(hours=1)
-Change = Callable[[Clause], Clause]
 Kind = TypeVar("Kind", ModuleClause, DurationClause)
 
 
@@ -105,7 +101,7 @@ def findings(contract: Contract, month: Priced) -> Iterator[Found]:
     yield from _peak(month)
     yield from _allowances(month)
     yield from _limits(month)
-    own = _counted(contract, month)
+    own = counted(contract, month)
     if _sums(own.totals.rows) == _sums(month.totals.rows) and own.bill.net == month.bill.net:
         known = describe(contract.tenant_id, month.terms, short_s=SHORT_S)
         yield from _modules(month, known)
@@ -238,9 +234,7 @@ def _from_calls(contract: Contract, month: Priced, own: Priced, known: Described
     """Say what rounding, short and unanswered calls came to."""
     rules = {each.code for each in _clauses(month.terms, DurationClause) if not isinstance(each.price, Elapsed)}
     timed = [row for row in own.totals.rows if row.clause in rules]
-    several = _changed(
-        contract, month, {"second": _by_second, "fine": _finer, "longer": _longer, "answered": _answered}
-    )
+    several = changed(contract, month, {"second": by_second, "fine": finer, "longer": longer, "answered": answered})
     if talk_ms := sum(row.talk_ms for row in timed):
         billed = sum(row.billed_seconds for row in timed)
         fine = own.bill.net - several["fine"].net
@@ -258,65 +252,6 @@ def _from_calls(contract: Contract, month: Priced, own: Priced, known: Described
         cost = own.bill.net - several["answered"].net
         share = f"{Decimal(unanswered) / known.calls:.4f}"
         yield Found("unanswered", {"calls": unanswered, "share": share, "amount": f"{cost:f}"})
-
-
-def _by_second(clause: Clause) -> Clause:
-    return _with_rule(clause, lambda rule: replace(rule, first_increment_s=1, next_increment_s=1, minimum_s=0))
-
-
-def _finer(clause: Clause) -> Clause:
-    def finer(rule: DurationRule) -> DurationRule:
-        first, then = min(rule.first_increment_s, FINE_S), min(rule.next_increment_s, FINE_S)
-        return replace(rule, first_increment_s=first, next_increment_s=then)
-
-    return _with_rule(clause, finer)
-
-
-def _longer(clause: Clause) -> Clause:
-    return _with_rule(clause, lambda rule: replace(rule, free_below_s=max(rule.free_below_s, SHORT_S)))
-
-
-def _with_rule(clause: Clause, change: Callable[[DurationRule], DurationRule]) -> Clause:
-    if isinstance(clause, DurationClause) and not isinstance(clause.price, Elapsed):
-        return replace(clause, rule=change(clause.rule))
-    return clause
-
-
-def _answered(clause: Clause) -> Clause:
-    if isinstance(clause, CallsClause) and clause.counts == "attempted":
-        return replace(clause, counts="answered")
-    return clause
-
-
-def _changed(contract: Contract, month: Priced, changes: dict[str, Change]) -> dict[str, Bill]:
-    """Rate the month with its clauses changed, by name; the calls are read once for all changes."""
-    several = {name: _terms(month.terms, change) for name, change in changes.items()}
-    others = {name: terms for name, terms in several.items() if terms != month.terms}
-    counted = count_under(contract.tenant_id, list(others.values())).totals if others else []
-    bills = {
-        name: rate(terms, _beside(month.totals, totals))
-        for (name, terms), totals in zip(others.items(), counted, strict=True)
-    }
-    return {name: bills.get(name, month.bill) for name in changes}
-
-
-def _counted(contract: Contract, month: Priced) -> Priced:
-    [totals] = count_under(contract.tenant_id, [month.terms]).totals
-    known = _beside(month.totals, totals)
-    return Priced(month.terms, known, rate(month.terms, known))
-
-
-def _beside(frozen: Totals, counted: Totals) -> Totals:
-    """Put newly counted calls beside what is held, measured, bought and reached of the frozen month."""
-    return replace(frozen, rows=counted.rows, events=counted.events, uncovered=counted.uncovered)
-
-
-def _terms(terms: Terms, change: Change) -> Terms:
-    segments = (
-        replace(each, agreement=replace(each.agreement, clauses=tuple(change(c) for c in each.agreement.clauses)))
-        for each in terms.segments
-    )
-    return replace(terms, segments=tuple(segments))
 
 
 # -- beside other contracts -------------------------------------------------------------------------------------------
