@@ -76,7 +76,7 @@ def test_a_question_on_the_page_reaches_finance_and_the_answer_comes_back(
     told = message_from_bytes(smtp.accepted[1], policy=default)
     assert told["To"] == "finance@north.example"
     assert "> Why two?" in part(told, "plain")
-    assert re.search(r"<blockquote[^>]*>\s*Why two\?\s*</blockquote>", part(told, "html"))
+    assert re.search(r"Why two\?\s*</blockquote>", part(told, "html"))
     for kind in ("plain", "html"):
         assert "The second leg rang too." in part(told, kind)
     page = client.get(address, {"language": "en"}).content.decode()
