@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from invoices.approving import record, withdraw_request
 from invoices.evidence import digest_of
 from invoices.gathering import Known, gather_one, month_before
 from invoices.models import Invoice, InvoiceEvent, Line
-from invoices.reaching import known_totals, reached_before
+from invoices.reaching import known_totals
 from invoices.settling import (
     NO_CALLS,
     Settled,
@@ -34,7 +34,7 @@ from invoices.settling import (
 from tenants.contracts import NotInForce, terms_for
 from tenants.models import Contract, Seller, Tenant
 from tenants.noticing import changes_in
-from usage.aggregation import count_now, days_of, totals_of
+from usage.aggregation import count_now, days_of
 
 FORMAT = "huadan-invoice/1"
 
@@ -74,8 +74,7 @@ def compute_draft(contract: Contract, period: Period, known: Known | None = None
     terms = _terms(contract, period)
     known = known or gather_one(contract, period)
     settled = settled_with(contract, known.late_months)
-    totals = totals_of(contract.tenant_id, contract.pk, terms, entered=known.entered)
-    totals = replace(totals, to_date=reached_before(contract, terms, reached_of(settled)))
+    totals = known_totals(contract, terms, known.entered, reached_of(settled))
     bill = rate(terms, totals, [each.difference for each in settled])
     document = _document(contract, terms, totals, bill) | {"previous": _previous(contract, terms.period, known)}
     if terms.scope == NO_CALLS:

@@ -39,10 +39,12 @@ def reached_before(contract: Contract, terms: Terms, settled: Months | None = No
     return tuple(ToDate(code, amount) for code, amount in sorted(sums.items()))
 
 
-def known_totals(contract: Contract, terms: Terms, entered: Entered | None = None) -> Totals:
-    """Read a month's stored totals with what its longer commitments and caps have reached before."""
+def known_totals(
+    contract: Contract, terms: Terms, entered: Entered | None = None, settled: Months | None = None
+) -> Totals:
+    """Read a month's stored totals with what its longer commitments and caps have reached before; see reached_before."""
     totals = totals_of(contract.tenant_id, contract.pk, terms, entered=entered)
-    return replace(totals, to_date=reached_before(contract, terms))
+    return replace(totals, to_date=reached_before(contract, terms, settled))
 
 
 def months_that_follow(contract: Contract, first: date) -> list[date]:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from billing.api import problems
 from invoices.ageing import balances
 from invoices.api import shapes
-from invoices.api.documents import PAGE, WrongPlace
+from invoices.api.documents import page_of
 from invoices.models import Payment
 from invoices.refunding import credit_of
 from tenants.api import TenantView
@@ -30,14 +30,8 @@ class PaymentsView(TenantView):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """List what was received, and what of it is still on account."""
-        found = Payment.objects.filter(tenant_id=self.holder.tenant_id).order_by("-pk")
-        if before := request.query_params.get("before"):
-            if not before.isascii() or not before.isdecimal() or len(before) > 18:
-                raise WrongPlace("wrong_parameter", "before is the “next” of a page.", pointer="?before")
-            found = found.filter(pk__lt=int(before))
-        page = list(found[: PAGE + 1])
-        following = page[PAGE - 1].pk if len(page) > PAGE else None
-        return Response(shapes.PaymentsShape({"items": page[:PAGE], "next": following}).data)
+        page, following = page_of(Payment.objects.filter(tenant_id=self.holder.tenant_id), request)
+        return Response(shapes.PaymentsShape({"items": page, "next": following}).data)
 
 
 class BalanceView(TenantView):

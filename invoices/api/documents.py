@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -29,6 +29,7 @@ from tenants.api import TenantView
 from tenants.models import ApiKey
 from usage.tracing import Place, TracedCall, is_traceable, page_of_calls
 
+Row = TypeVar("Row", bound=Model)
 File = TypeVar("File", HttpResponse, StreamingHttpResponse)
 PAGE = 100
 HEAVY = ("terms", "totals", "document")
@@ -43,6 +44,16 @@ EXAMPLE = {
 
 class WrongPlace(Refused):
     """A parameter is not what the page before gave."""
+
+
+def page_of(found: QuerySet[Row], request: Request) -> tuple[list[Row], int | None]:
+    """Cut the page asked for out of rows, the latest first, and say where the next begins. Raises WrongPlace."""
+    if before := request.query_params.get("before"):
+        if not before.isascii() or not before.isdecimal() or len(before) > 18:
+            raise WrongPlace("wrong_parameter", "before is the “next” of a page.", pointer="?before")
+        found = found.filter(pk__lt=int(before))
+    page = list(found.order_by("-pk")[: PAGE + 1])
+    return page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None
 
 
 class DocumentView(TenantView):
@@ -61,16 +72,12 @@ class DocumentView(TenantView):
 
     def page(self, request: Request, kind: str) -> Response:
         """Answer with a page of documents of a kind."""
-        found = self.documents().filter(kind=kind).defer(*HEAVY).order_by("-pk")
-        if before := request.query_params.get("before"):
-            if not before.isascii() or not before.isdecimal() or len(before) > 18:
-                raise WrongPlace("wrong_parameter", "before is the “next” of a page.", pointer="?before")
-            found = found.filter(pk__lt=int(before))
-        page = list(found[: PAGE + 1])
-        following = str(page[PAGE - 1].pk) if len(page) > PAGE else None
+        found = self.documents().filter(kind=kind).defer(*HEAVY)
+        page, following = page_of(found, request)
         today = datetime.now(UTC).astimezone(ZoneInfo(self.holder.zone)).date()
-        items = [_told(each, today) for each in page[:PAGE]]
-        return Response(shapes.DocumentsShape({"items": items, "next": following}).data)
+        items = [_told(each, today) for each in page]
+        place = None if following is None else str(following)
+        return Response(shapes.DocumentsShape({"items": items, "next": place}).data)
 
 
 class InvoicesView(DocumentView):

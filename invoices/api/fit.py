@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.api import problems
-from invoices.api.documents import PAGE, WrongPlace
+from invoices.api.documents import page_of
 from invoices.api.shapes import NameShape, Shape, money
 from invoices.models import FitReport
 from tenants.api import TenantView
@@ -84,15 +84,6 @@ class FitView(TenantView):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """List what issued months were paid and not used, with figures, savings and service levels."""
-        found = (
-            FitReport.objects.filter(invoice__tenant_id=self.holder.tenant_id)
-            .exclude(document__isnull=True)
-            .order_by("-pk")
-        )
-        if before := request.query_params.get("before"):
-            if not before.isascii() or not before.isdecimal() or len(before) > 18:
-                raise WrongPlace("wrong_parameter", "before is the “next” of a page.", pointer="?before")
-            found = found.filter(pk__lt=int(before))
-        page = list(found.select_related("invoice__contract")[: PAGE + 1])
-        following = page[PAGE - 1].pk if len(page) > PAGE else None
-        return Response(FitShape({"items": page[:PAGE], "next": following}).data)
+        kept = FitReport.objects.filter(invoice__tenant_id=self.holder.tenant_id).exclude(document__isnull=True)
+        page, following = page_of(kept.select_related("invoice__contract"), request)
+        return Response(FitShape({"items": page, "next": following}).data)
