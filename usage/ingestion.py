@@ -20,7 +20,7 @@ import uuid_utils.compat as uuids
 from django.db import connection, transaction
 
 from billing.periods import periods
-from usage.formats.record import Decoded, Fault, Whole, accept_all, records_of, refusal_of
+from usage.formats.record import Decoded, Fault, Whole, accept_all, fault_of_decoded, records_of
 from usage.models import Source
 from usage.partitions import ensure_partitions
 from usage.storing import (
@@ -233,10 +233,8 @@ def _sift(reporter: Reporter, decoded: Sequence[Decoded], now: datetime, outcome
     seen: dict[tuple[str, str], bytes] = {}
     candidates = []
     for index, each in enumerate(decoded):
-        record = each.record
-        fault = each.fault or (refusal_of(record, earliest, now) if record else None)
+        record, fault = each.record, fault_of_decoded(each, earliest, now)
         if fault or record is None:
-            fault = fault or Fault("unreadable", "The record cannot be read.")
             outcome.exceptions.append(Item(index, each.call_id, "rejected", fault))
             continue
         digest = record.content_hash

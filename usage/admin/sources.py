@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing.admin import FinanceAdmin
+from billing.permitting import permitted
+from usage.admin.trying import try_page
 from usage.alarm_mails import hours
 from usage.formats.mappings import fault_of_mapping
 from usage.formats.presets import PRESETS
@@ -71,12 +74,26 @@ class SourceAdmin(FinanceAdmin):
     list_filter = ("tenant", "leg_policy")
     search_fields = ("code", "tenant__code", "tenant__name_zh", "tenant__name_en")
     autocomplete_fields = ("tenant",)
+    change_form_before_template = "admin/usage/_try_link.html"
     fieldsets = (
-        (None, {"fields": (("tenant", "code"), ("zone", "leg_policy"), "silence_factor")}),
+        (None, {"fields": ("tenant", ("code", "zone"), ("leg_policy", "silence_factor"))}),
         (_("Numbers"), {"fields": ("country_code", ("international_prefix", "trunk_prefix"))}),
         (_("FreeSWITCH"), {"fields": ("variables",), "classes": ("collapse",)}),
         (_("Callbacks of a platform"), {"fields": ("preset", "mapping", "acknowledgement"), "classes": ("collapse",)}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page on which a record is tried."""
+        own = [path("<int:pk>/try/", self.admin_site.admin_view(self.try_view), name="usage_source_try")]
+        return own + cast("list[URLPattern]", super().get_urls())
+
+    @permitted("view")
+    def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show what the source would make of what is pasted."""
+        source = self.get_object(request, str(pk))
+        if source is None:
+            return HttpResponseRedirect(reverse("admin:usage_source_changelist"))
+        return try_page(self, request, cast("Source", source))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say above the list which sources are silent."""

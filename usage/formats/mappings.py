@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from usage.formats import clocks
 from usage.formats.presets import PRESETS
 from usage.formats.record import Fault, Unfit
@@ -47,19 +49,20 @@ def mapping_of(rules: SourceRules) -> dict[str, Any]:
 def fault_of_mapping(mapping: Any) -> Fault | None:
     """Return the first thing that is wrong with a stated mapping, with a pointer, or None."""
     if not isinstance(mapping, dict):
-        return Fault("invalid_mapping", "A mapping is an object.", "/")
+        return Fault("invalid_mapping", _("A mapping is an object."), "/")
     pointer, sentence = next(_faults(mapping), ("", ""))
     return Fault("invalid_mapping", sentence, pointer) if sentence else None
 
 
 def _faults(mapping: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for name in mapping.keys() - PARTS:
-        yield f"/{name}", f"There is no “{name}” in a mapping."
+    for name in sorted(mapping.keys() - PARTS):
+        sentence = _("A mapping has no “%(name)s”; it has %(parts)s.")
+        yield f"/{name}", sentence % {"name": name, "parts": ", ".join(sorted(PARTS))}
     if zone := mapping.get("zone"):
         try:
             clocks.zone_of(str(zone))
-        except Unfit as unfit:
-            yield "/zone", unfit.fault.detail
+        except Unfit:
+            yield "/zone", _("There is no time zone “%(zone)s”; write one such as Asia/Shanghai.") % {"zone": zone}
     for group in ("fields", "labels", "counters"):
         yield from _faults_of_group(group, mapping.get(group, {}))
     skip = mapping.get("skip", [])
@@ -68,7 +71,7 @@ def _faults(mapping: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "answered": [mapping.get("answered")],
     }.items():
         if name in mapping and not all(_decides(rule) for rule in rules):
-            yield f"/{name}", 'Write {"path": …, "in": [ … ]}.'
+            yield f"/{name}", _('Write {"path": …, "in": [ … ]}.')
 
 
 def _decides(rule: Any) -> bool:
@@ -79,11 +82,12 @@ def _decides(rule: Any) -> bool:
 
 def _faults_of_group(group: str, rules: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(rules, dict):
-        yield f"/{group}", "This is an object of rules."
+        yield f"/{group}", _("This is an object of rules.")
         return
     for name, rule in rules.items():
         if group == "fields" and name not in FIELDS:
-            yield f"/fields/{name}", f"There is no field “{name}”; there are {', '.join(sorted(FIELDS))}."
+            sentence = _("There is no field “%(name)s”; there are %(fields)s.")
+            yield f"/fields/{name}", sentence % {"name": name, "fields": ", ".join(sorted(FIELDS))}
         if sentence := _fault_of_rule(rule):
             yield f"/{group}/{name}", sentence
 
@@ -92,12 +96,15 @@ def _fault_of_rule(rule: Any) -> str:
     if isinstance(rule, str):
         return ""
     if not isinstance(rule, dict) or not {"path", "constant"} & rule.keys():
-        return "A rule is a path, or an object with a path."
+        return _("A rule is a path, or an object with a path.")
     if unknown := rule.keys() - RULE:
-        return f"A rule has no “{min(unknown)}”."
+        return _("A rule has no “%(name)s”; it has %(parts)s.") % {
+            "name": min(unknown),
+            "parts": ", ".join(sorted(RULE)),
+        }
     if not isinstance(rule.get("path", ""), str | list) or not isinstance(rule.get("values", {}), dict):
-        return "path is a text or a list of texts, values an object."
+        return _("path is a text or a list of texts, values an object.")
     written = rule.get("as", "text")
     if written not in {*clocks.MICROSECONDS, "rfc2822", "text"} and "%" not in str(written):
-        return "as is s, ms, us, rfc2822, text or a strptime pattern."
-    return "" if rule.get("unit", "s") in MILLISECONDS else "unit is s, ms or us."
+        return _("as is s, ms, us, rfc2822, text or a strptime pattern.")
+    return "" if rule.get("unit", "s") in MILLISECONDS else _("unit is s, ms or us.")

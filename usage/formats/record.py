@@ -157,6 +157,13 @@ def _in_order(record: CallRecord) -> bool:
     )
 
 
+def fault_of_decoded(decoded: Decoded, earliest: datetime, now: datetime) -> Fault | None:
+    """Return why one record of a delivery is not taken: it could not be read, or cannot be true; None when it is."""
+    if decoded.fault or decoded.record is None:
+        return decoded.fault or Fault("unreadable", "The record cannot be read.")
+    return refusal_of(decoded.record, earliest, now)
+
+
 def refusal_of(record: CallRecord, earliest: datetime, now: datetime) -> Fault | None:  # noqa: C901, PLR0911 - a list of bounds
     """Return why a well-formed record cannot be true, or None.
 
