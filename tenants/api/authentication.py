@@ -61,13 +61,13 @@ def key_in(authorization: bytes) -> str | None:
 class HasScope(BasePermission):
     """Let a key through that has the scope the view names in ``scope``."""
 
-    message = "The API key lacks the scope for this."
     code = "missing_scope"
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Tell whether the key may."""
-        holder = request.user
-        return isinstance(holder, KeyHolder) and getattr(view, "scope", None) in holder.scopes
+        """Tell whether the key may; the refusal says what it lacks."""
+        holder, scope = request.user, getattr(view, "scope", None)
+        self.message = f"The API key lacks the scope “{scope}”; use one that has it."
+        return isinstance(holder, KeyHolder) and scope in holder.scopes
 
 
 class MayOperate(BasePermission):

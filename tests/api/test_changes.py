@@ -57,6 +57,7 @@ def test_changing_needs_the_scope_operate(post, key):
     answer = Client().post("/api/v1/calls/call-1/void", {"reason": "x"}, content_type="application/json",
                            headers={"Authorization": f"Bearer {key}"})  # fmt: skip
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
+    assert "“operate”" in answer.json()["detail"]
 
 
 def test_the_quota_says_how_many_calls_are_left(post, ask, contract):
