@@ -22,7 +22,7 @@ from invoices.approving import request_issue
 from invoices.closing import start_close
 from invoices.links import page_link
 from invoices.management.demo.mailbox import messages
-from invoices.management.demo.processes import ChildEnded, Children, free_port, wait_until
+from invoices.management.demo.processes import ChildEnded, Children, free_ports, wait_until
 from invoices.management.demo.vendor import Customer, batches_of, full_months, make_vendor
 from invoices.models import Delivery, Finding, Invoice, RunStep
 from invoices.stepping import accept
@@ -80,8 +80,7 @@ class Command(BaseCommand):
 
     def _children(self) -> Children:
         local = settings.EMBEDDED.keep_in
-        self.port = free_port(8000)
-        smtp_port, self.mailbox_port = free_port(8025), free_port(8026)
+        self.port, smtp_port, self.mailbox_port = free_ports(8000, 8025, 8026)
         self.mailbox = local / "mailbox"
         self.url = settings.BASE_URL = f"http://localhost:{self.port}"
         environment = {

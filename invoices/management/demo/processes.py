@@ -88,17 +88,22 @@ class Children:
                 child.wait()
 
 
-def free_port(wanted: int) -> int:
-    """Return the wanted port of this machine, or the next free one."""
-    for port in range(wanted, wanted + 200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"no free port from {wanted} on")
+def free_ports(*wanted: int) -> list[int]:
+    """Return the wanted ports of this machine, each if need be the next free one that is not among those before it."""
+    chosen: list[int] = []
+    for first in wanted:
+        chosen.append(next(port for port in range(first, first + 200) if port not in chosen and _is_free(port)))
+    return chosen
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def wait_until(true: Callable[[], bool], what: str, children: Children, seconds: float = 120.0) -> None:
