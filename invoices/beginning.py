@@ -41,6 +41,7 @@ class Begun:
     """How far the installation is: for each step whether its rows are there; and the first tenant, contract and draft."""
 
     done: dict[str, bool]
+    has_source: bool
     seller: Seller | None
     tenant: Tenant | None
     contract: Contract | None
@@ -58,13 +59,15 @@ def begun() -> Begun:
     seller, tenant = Seller.objects.order_by("pk").first(), Tenant.objects.order_by("pk").first()
     version = ContractVersion.objects.select_related("contract").order_by("signed_at", "pk").first()
     draft_id = Invoice.objects.order_by("pk").values_list("pk", flat=True).first()
-    keys = ApiKey.objects.filter(revoked_at=None, scopes__contains=[ApiKey.INGEST]).exists() and Source.objects.exists()
+    contract = version.contract if version else Contract.objects.order_by("pk").first()
+    has_source = Source.objects.exists()
+    keys = has_source and ApiKey.objects.filter(revoked_at=None, scopes__contains=[ApiKey.INGEST]).exists()
     done = {
         SELLER: seller is not None, TENANT: tenant is not None,
         CONTRACT: version is not None and version.signed_at is not None,
         KEY: keys, CALLS: UsageMonth.objects.exists(), DRAFT: draft_id is not None,
     }  # fmt: skip
-    return Begun(done, seller, tenant, version.contract if version else None, version, draft_id)
+    return Begun(done, has_source, seller, tenant, contract, version, draft_id)
 
 
 def samples_allowed() -> bool:
