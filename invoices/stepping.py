@@ -1,4 +1,4 @@
-"""Working on the steps of a close: claim one, count, draft, check, and say so, each in a transaction of its own.
+"""Working on the steps of a close: claim some; count, rate and check each, and store its draft with what was found.
 
 A claim lasts as long as its heart beats. Every transition names the fence of its claim, in the transaction that does
 the work, so that a worker that was taken for dead changes nothing any more.
@@ -34,7 +34,8 @@ from tenants.models import Contract
 from usage.aggregation import count_month_of, is_stale
 from usage.freezing import freeze
 
-TRIES, AT_ONCE = 5, 10
+TRIES, AT_ONCE = 5, 40
+LONG_SECONDS = 1.0  # so long a stage is noted when it ends, and not done again after a kill; others with the last one
 CLAIM = """
 WITH free AS MATERIALIZED (
     SELECT s.id FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id
@@ -55,6 +56,10 @@ HOLDS = """
 SELECT EXISTS (SELECT FROM invoices_runstep AS s JOIN invoices_closerun AS r ON r.id = s.run_id
     WHERE s.id = %s AND s.fence = %s AND s.state IN ('planned', 'counted', 'drafted') AND s.claimed_until IS NOT NULL
     AND r.state = 'running')
+"""
+LOCK = """
+SELECT FROM tenants_tenant WHERE id = %s FOR UPDATE;
+SELECT EXISTS (SELECT FROM invoices_runstep WHERE id = %s AND fence = %s AND state IN ('planned', 'counted', 'drafted'))
 """
 BEAT = """
 UPDATE {} SET claimed_until = clock_timestamp() + %s * interval '1 second'
@@ -80,6 +85,14 @@ class Claim:
     now: datetime
     period: Period
     known: Known
+
+    def lock(self) -> None:
+        """Have others who draft, check or decide for the tenant wait for the caller's transaction. Raises LostClaim."""
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK, [self.step.tenant_id, self.step.pk, self.fence])
+            cursor.nextset()
+            if not cursor.fetchone()[0]:
+                raise LostClaim
 
     def move(self, **changes: Any) -> None:
         """Change the step, if the claim still holds. Raises LostClaim."""
@@ -179,50 +192,54 @@ def _advance(held: Claim) -> None:
     if held.step.state == RunStep.PLANNED:
         begun = perf_counter()
         count_month_of(held.step.contract, held.period, held.now)
-        held.move(state=RunStep.COUNTED, figures=held.note("counted", begun))
-    if held.step.state == RunStep.COUNTED and not _drafted(held):
+        held.step.figures = held.note("counted", begun)
+        if _took_long(begun):
+            held.move(state=RunStep.COUNTED, figures=held.step.figures)
+    if held.step.state == RunStep.DRAFTED and held.step.invoice is not None:
+        _end(held, held.step.invoice.document)
         return
-    if held.step.state == RunStep.DRAFTED:
-        _check(held)
-
-
-def _drafted(held: Claim) -> bool:
-    """Rate the counted month and store its draft; False when its invoice is issued, which ends the step."""
     begun = perf_counter()
     draft = compute_draft(held.step.contract, held.period, held.known)
-    figures = held.note("rated", begun, **_figures(draft, held.known))
-    begun = perf_counter()
+    held.step.figures = held.note("rated", begun, **_figures(draft, held.known))
     try:
-        with transaction.atomic(durable=True):
-            invoice = store_draft(draft, held.now)
-            held.step.figures = figures
-            held.move(state=RunStep.DRAFTED, invoice=invoice, figures=held.note("drafted", begun))
+        if _took_long(begun):
+            with transaction.atomic(durable=True):
+                held.move(state=RunStep.DRAFTED, invoice=store_draft(draft, held.now), figures=held.step.figures)
+        _end(held, draft.document, draft)
     except AlreadyIssued:
         issued = Invoice.objects.get(contract=held.step.contract, period_starts_on=held.period.starts_on)
         with transaction.atomic(durable=True):
-            held.move(state=RunStep.READY, invoice=issued, figures=figures, claimed_until=None)
-        return False
-    return True
+            held.move(state=RunStep.READY, invoice=issued, figures=held.step.figures, claimed_until=None)
 
 
-def _check(held: Claim) -> None:
-    """Keep what the checks found; ready when no error is left to accept, else parked. A ready month is frozen."""
+def _took_long(begun: float) -> bool:
+    return perf_counter() - begun >= LONG_SECONDS
+
+
+def _end(held: Claim, document: dict[str, Any], draft: Draft | None = None) -> None:
+    """Check a draft and store it, if it is not, with what was found. Raises AlreadyIssued.
+
+    Ready when no error is left to accept, else parked. A ready month is frozen.
+    """
     begun = perf_counter()
-    invoice = held.step.invoice
-    assert invoice is not None, "a drafted step has its draft"  # noqa: S101  # nosec B101
-    found = check(held.step.contract, held.period, invoice.document, held.now, held.known)
+    found = check(held.step.contract, held.period, document, held.now, held.known)
+    held.step.figures, begun = held.note("checked", begun), perf_counter()
     with transaction.atomic(durable=True):
-        lock_tenant(held.step.tenant_id)
+        held.lock()
         if is_stale(held.step.tenant_id, held.period.starts_on):
             held.move(state=RunStep.PLANNED, claimed_until=None)  # calls came in since: what was found is old
             return
+        invoice = (
+            held.step.invoice if draft is None or held.step.state == RunStep.DRAFTED else store_draft(draft, held.now)
+        )
+        assert invoice is not None, "a drafted step has its draft"  # noqa: S101  # nosec B101
         open_errors = keep_findings(held.step, found, held.now)
-        figures = held.note("checked", begun)
-        if open_errors:
-            reason = " ".join(each.code for each in open_errors)[:500]
-            held.move(state=RunStep.PARKED, reason=reason, figures=figures, claimed_until=None)
-        else:
-            held.move(state=RunStep.READY, reason="", figures=figures, claimed_until=None)
+        changes: dict[str, Any] = {
+            "state": RunStep.PARKED if open_errors else RunStep.READY,
+            "reason": " ".join(each.code for each in open_errors)[:500],
+        }
+        held.move(invoice=invoice, figures=held.note("drafted", begun), claimed_until=None, **changes)
+        if not open_errors:
             if invoice.blocked:  # by usage that no clause takes, which was accepted with a reason
                 Invoice.objects.filter(pk=invoice.pk, state=Invoice.DRAFT).update(blocked=False)
             freeze_if_ready(held.step, held.now)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Least
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Composable, Literal
 
 from billing.errors import Refused
 from billing.periods import Period
@@ -40,9 +40,9 @@ from usage.models import Removal, UsageMonth
 # would sort every call on disk.
 PREPARE = "SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL statement_timeout = '15min'"
 BEGIN_ANEW = """
-SELECT EXISTS (SELECT FROM usage_removal WHERE tenant_id = %(tenant)s AND period = %(period)s AND what = %(calls)s);
-SELECT pg_advisory_xact_lock(%(lock)s);
-DELETE FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = %(contract)s AND period = %(period)s
+SELECT EXISTS (SELECT FROM usage_removal WHERE tenant_id = {tenant} AND period = {period} AND what = {calls});
+SELECT pg_advisory_xact_lock({lock});
+DELETE FROM usage_usagetotal WHERE tenant_id = {tenant} AND contract_id = {contract} AND period = {period}
 """
 TOTALS = """
 SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram::text
@@ -104,27 +104,33 @@ def count_month(tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | Non
     Calls that were late for the month (it was frozen) are left out.
     """
     period = terms.period.starts_on
-    named: dict[str, Any] = {"tenant": tenant_id, "contract": contract_id, "period": period, "calls": Removal.CALLS}
+    anew = SQL(BEGIN_ANEW).format(
+        tenant=Literal(tenant_id), contract=Literal(contract_id), period=Literal(period), calls=Literal(Removal.CALLS),
+        lock=Literal(lock_key("count", tenant_id, contract_id, period)),
+    )  # fmt: skip
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(f"{PREPARE}; {BEGIN_ANEW}", named | {"lock": lock_key("count", tenant_id, contract_id, period)})
+        cursor.execute(SQL("; ").join([SQL(PREPARE), anew, *filling(tenant_id, contract_id, terms, gaps)]))
         while cursor.description is None:
             cursor.nextset()  # past what PREPARE answers
-        if cursor.fetchone()[0]:
+        if cursor.fetchone()[0]:  # what was counted of nothing is taken back
             raise CallsRemoved("calls_removed", f"The calls of {period:%Y-%m} were removed; its stored totals stand.")
-        fill_totals(cursor, tenant_id, contract_id, terms, gaps)
+        add_cut_calls(cursor, tenant_id, contract_id, terms)
 
 
-def fill_totals(
-    cursor: Any, tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None, *, known: bool = False
-) -> None:
-    """Count a month into totals that are not there yet, within the caller's transaction. ``known`` as in ``calls_of``."""
+def filling(
+    tenant_id: int, contract_id: int, terms: Terms, gaps: Gaps | None, *, known: bool = False
+) -> Iterator[Composable]:
+    """Build what counts a month into totals that are not there yet, but for cut calls. ``known`` as in ``calls_of``."""
     for segment in terms.segments:
-        statements = list(counting_statements(tenant_id, contract_id, terms, segment, known=known))
-        if statements:
-            cursor.execute(SQL("; ").join(statements))
-        count_cut_calls(cursor, tenant_id, contract_id, terms, segment, known=known)
+        yield from counting_statements(tenant_id, contract_id, terms, segment, known=known)
     for gap in gaps.days if gaps else ():
-        cursor.execute(count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ()))
+        yield count_ungoverned(tenant_id, contract_id, terms, gap, gaps.taken if gaps else ())
+
+
+def add_cut_calls(cursor: Any, tenant_id: int, contract_id: int, terms: Terms, *, known: bool = False) -> None:
+    """Add the calls that are cut at the edges of bands to a month's totals, within the caller's transaction."""
+    for segment in terms.segments:
+        count_cut_calls(cursor, tenant_id, contract_id, terms, segment, known=known)
 
 
 @contextlib.contextmanager

@@ -12,21 +12,21 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from django.db import connection, transaction
+from psycopg.sql import SQL, Composable, Literal
 
 from billing.periods import Period
 from billing.rating.terms import Terms
 from billing.rating.totals import Totals
 from tenants.models import Contract
-from usage.aggregation import PREPARE, Gaps, fill_totals, plan_of, totals_of
+from usage.aggregation import PREPARE, Gaps, add_cut_calls, filling, plan_of, totals_of
 from usage.ingestion import lock_key
 from usage.models import UsageMonth
 
 DIFFERING = """
-WITH kept AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram
-    FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = %(contract)s AND period = %(period)s),
-again AS (SELECT segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram
-    FROM usage_usagetotal WHERE tenant_id = %(tenant)s AND contract_id = %(beside)s AND period = %(period)s)
-SELECT count(*) FROM ((TABLE kept EXCEPT ALL TABLE again) UNION ALL (TABLE again EXCEPT ALL TABLE kept)) AS differing
+SELECT COALESCE(sum(abs(surplus)), 0) FROM (
+    SELECT sum(CASE WHEN contract_id = %(contract)s THEN 1 ELSE -1 END) AS surplus FROM usage_usagetotal
+    WHERE tenant_id = %(tenant)s AND contract_id IN (%(contract)s, %(beside)s) AND period = %(period)s
+    GROUP BY segment, clause, meter, day, "group", cell, calls, talk_ms, billed_seconds, value, histogram) AS compared
 """
 
 
@@ -39,11 +39,13 @@ def _counted_beside(
     When all that is ``known`` is counted, the lock keeps deliveries out meanwhile, so that the totals are those of the
     calls that are counted as late.
     """
+    statements: list[Composable] = [SQL(PREPARE)]
+    if known:
+        key = lock_key("period", tenant_id, terms.period.starts_on)
+        statements.append(SQL("SELECT pg_advisory_xact_lock({})").format(Literal(key)))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(PREPARE)
-        if known:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("period", tenant_id, terms.period.starts_on)])
-        fill_totals(cursor, tenant_id, -contract_id, terms, gaps, known=known)
+        cursor.execute(SQL("; ").join([*statements, *filling(tenant_id, -contract_id, terms, gaps, known=known)]))
+        add_cut_calls(cursor, tenant_id, -contract_id, terms, known=known)
         yield -contract_id
         transaction.set_rollback(True)
 
@@ -56,8 +58,7 @@ def differing_totals(contract: Contract, month: Period) -> int:
         cursor.execute(
             DIFFERING, {"tenant": tenant_id, "contract": contract.pk, "beside": beside, "period": month.starts_on}
         )
-        found: int = cursor.fetchone()[0]
-    return found
+        return int(cursor.fetchone()[0])
 
 
 def totals_if_agreed(tenant_id: int, contract_id: int, terms: Terms) -> Totals:

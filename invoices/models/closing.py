@@ -50,6 +50,7 @@ class CloseRun(models.Model):
 class RunStep(models.Model):
     """One contract's month within a run: planned → counted → drafted → ready, or parked with a reason.
 
+    A stage that took less than a second is not noted by itself: such a step goes from planned to ready at once.
     Whoever works on it has the ``fence`` of its claim; each transition names it, so that a worker thought dead that
     wakes up again changes nothing. ``figures`` are the step's line in the close report.
     """

@@ -308,17 +308,57 @@ def test_calls_that_come_between_draft_and_freeze_are_drafted(
     post(call_of(1))
     real = stepping.check
 
-    def check_slowly(*arguments: Any) -> Any:
-        if Invoice.objects.get().document["summary"]["calls"] == 1:
+    def check_slowly(contract: Any, period: Any, document: Any, *others: Any) -> Any:
+        if document["summary"]["calls"] == 1:
             thread = threading.Thread(target=lambda: (post(call_of(2)), connection.close()))
             thread.start()
             thread.join()
-        return real(*arguments)
+        return real(contract, period, document, *others)
 
     monkeypatch.setattr(stepping, "check", check_slowly)
     run = close(seller)
     assert run.state == "done"
     assert run.steps.get().invoice.document["summary"]["calls"] == 2
+
+
+@pytest.mark.parametrize(("long", "left"), [(0.0, "drafted"), (999.0, "planned")])
+def test_a_stage_that_took_long_is_not_done_again_after_a_kill(
+    seller: Any, contract: Any, post: Any, monkeypatch: Any, long: float, left: str
+) -> None:
+    post(call_of(1))
+    run = closing.start_close(seller, FIRST, by="li", now=NOW)
+    monkeypatch.setattr(stepping, "LONG_SECONDS", long)
+    with monkeypatch.context() as killed:
+        killed.setattr(stepping, "check", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            work_on_some(run.pk)
+    step = run.steps.get()
+    assert (step.state, Invoice.objects.count()) == (left, int(left == "drafted"))
+    RunStep.objects.update(claimed_until=None)
+    counted: list[Any] = []
+    real = stepping.count_month_of
+    monkeypatch.setattr(stepping, "count_month_of", lambda *each: (counted.append(each), real(*each)))
+    work_on_some(run.pk)
+    step.refresh_from_db()
+    assert (step.state, len(counted)) == ("ready", int(left == "planned"))
+    assert (step.invoice, set(step.figures["seconds"])) == (
+        Invoice.objects.get(), {"counted", "rated", "drafted", "checked"},
+    )  # fmt: skip
+
+
+def test_a_contract_in_a_close_asks_the_database_thirty_times_at_most(
+    seller: Any, contract: Any, post: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(7):
+        other_contract(seller, f"t{number}")
+    post(call_of(1))
+    run = closing.start_close(seller, FIRST, by="li", now=NOW)
+    claims = stepping.claim_some(NOW)
+    working = stepping.work_through(claims)
+    with django_assert_max_num_queries(30):
+        next(working)
+    assert [fault for _held, fault in working] == [None] * (len(claims) - 1)
+    assert run.steps.filter(state="ready").count() == len(claims)
 
 
 # -- findings -----------------------------------------------------------------------------------------------------------
