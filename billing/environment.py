@@ -53,6 +53,12 @@ class Environment(BaseSettings):
         min_length=32,
         description="Signs evidence bundles; a new one signs from now on. Unset: made from `HUADAN_SECRET_KEY`.",
     )
+    telephone_keys: str = Field(
+        "",
+        alias="HUADAN_TELEPHONE_KEYS",
+        description="Encrypt the keys of staff's telephones, separated by commas, 32 characters or more each: the first "
+        "encrypts, each decrypts. Unset: made from `HUADAN_SECRET_KEY`.",
+    )
     debug: bool = Field(False, alias="HUADAN_DEBUG", description="Developer's error pages. Never in production.")
     base_url: str = Field(
         "http://localhost:8000",
@@ -242,6 +248,13 @@ class Environment(BaseSettings):
             raise ValueError("must be names with classes like wechat=our_gateways.WeChat, separated by commas")
         return value
 
+    @field_validator("telephone_keys")
+    @classmethod
+    def _are_long(cls, value: str) -> str:
+        if any(len(each) < 32 for each in listed(value)):
+            raise ValueError("must be keys of 32 characters or more, separated by commas")
+        return value
+
     @field_validator("webhook_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
@@ -276,13 +289,18 @@ class Environment(BaseSettings):
     @property
     def operations_addresses(self) -> list[str]:
         """Return the mail addresses of those who keep the installation running."""
-        return [address.strip() for address in self.operations_email.split(",") if address.strip()]
+        return listed(self.operations_email)
 
     @property
     def gateway_classes(self) -> dict[str, str]:
         """Return where the class of each payment gateway is, by the gateway's name."""
         pairs = (each.strip().partition("=") for each in self.gateways.split(",") if each.strip())
         return {name: path for name, _equals, path in pairs}
+
+    @property
+    def telephone_secrets(self) -> list[str]:
+        """Return what encrypts the keys of telephones, the one in use first."""
+        return listed(self.telephone_keys)
 
     @property
     def staff_totp(self) -> bool:
@@ -293,6 +311,11 @@ class Environment(BaseSettings):
     def secure(self) -> bool:
         """Tell whether everything travels over https."""
         return self.https if self.https is not None else not self.embedded
+
+
+def listed(text: str) -> list[str]:
+    """Read words separated by commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def networks_in(text: str) -> list[IPv4Network | IPv6Network]:

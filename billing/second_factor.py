@@ -12,7 +12,9 @@ from django.db import transaction
 from django.utils.safestring import SafeString
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from billing.models import Telephone
+from billing.telephones import KeyLost, new_key
 
 CODES = 10
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike on paper
@@ -20,16 +22,25 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike on paper
 
 def is_enrolled(user: User) -> bool:
     """Tell whether a person has a telephone that makes codes."""
-    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
+    return bool(Telephone.objects.filter(user=user, confirmed=True).exists())
 
 
-def begin_enrolment(user: User) -> TOTPDevice:
-    """Return the key to be taken into the telephone; the same one until it is confirmed."""
-    device, _made = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "telephone"})
+def begin_enrolment(user: User) -> Telephone:
+    """Return the key to be taken into the telephone; the same one until it is confirmed, or its secret is gone."""
+    key = new_key(user.pk)
+    device: Telephone
+    device, _made = Telephone.objects.get_or_create(
+        user=user, confirmed=False, defaults={"name": "telephone", "key": key}
+    )
+    try:
+        device.bin_key  # noqa: B018 - whether it can be opened
+    except KeyLost:
+        device.key = key
+        device.save()
     return device
 
 
-def picture_of(device: TOTPDevice) -> SafeString:
+def picture_of(device: Telephone) -> SafeString:
     """Draw a key as a QR code, as SVG to stand in a page."""
     drawn = segno.make(device.config_url, error="m").svg_inline(scale=5, border=3, light="#fff", omitsize=False)
     return SafeString(drawn)  # drawn by ourselves; the address in it is URL-encoded  # nosec B308 B703
@@ -38,10 +49,10 @@ def picture_of(device: TOTPDevice) -> SafeString:
 def confirm(user: User, code: str) -> list[str]:
     """Take the key into use if the code is its, and give ten recovery codes, which are stored hashed; [] if it is not."""
     with transaction.atomic():
-        device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
+        device = Telephone.objects.select_for_update().filter(user=user, confirmed=False).first()
         if device is None or not device.verify_token(_plain(code)):
             return []
-        TOTPDevice.objects.filter(user=user, confirmed=True).delete()
+        Telephone.objects.filter(user=user, confirmed=True).delete()
         device.confirmed = True
         device.save()
         StaticDevice.objects.filter(user=user).delete()
@@ -56,7 +67,7 @@ def device_of_code(user: User, code: str) -> Device | None:
     plain = _plain(code)
     with transaction.atomic():
         if plain.isdecimal():
-            for device in TOTPDevice.objects.select_for_update().filter(user=user, confirmed=True):
+            for device in Telephone.objects.select_for_update().filter(user=user, confirmed=True):
                 if device.verify_token(plain):
                     return device
             return None
@@ -66,7 +77,7 @@ def device_of_code(user: User, code: str) -> Device | None:
 
 def forget_devices(user: User) -> None:
     """Take a person's telephone and recovery codes away; they enrol anew when they log in next."""
-    TOTPDevice.objects.filter(user=user).delete()
+    Telephone.objects.filter(user=user).delete()
     StaticDevice.objects.filter(user=user).delete()
 
 

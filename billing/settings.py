@@ -30,6 +30,8 @@ WEBHOOK_NETWORKS = networks_in(ENVIRONMENT.webhook_networks)
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key or EMBEDDED.secret("secret_key")
 EVIDENCE_KEY = ENVIRONMENT.evidence_key or SECRET_KEY
+# What was encrypted before a key was set is opened by the site's own.
+TELEPHONE_KEYS = [*ENVIRONMENT.telephone_secrets, SECRET_KEY]
 NUMBER_KEY = ENVIRONMENT.number_key or EMBEDDED.secret("number_key")
 ALLOWED_HOSTS = ENVIRONMENT.hosts
 CSRF_TRUSTED_ORIGINS = [BASE_URL]

@@ -13,11 +13,10 @@ from django.test import Client
 from django.utils.translation import override
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from billing import acting
 from billing.login_pages import PROOF, PROVED_AT
-from billing.models import Lockout, Preference
+from billing.models import Lockout, Preference, Telephone
 from invoices.models import TrailEntry, WriteOff
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +42,7 @@ def log_in(visitor: Client, name: str = "wang", password: str = PASSWORD) -> Any
 
 def code_of(user: User, later: int = 0) -> str:
     """Make the code that the person's telephone shows now, or some steps of 30 s later."""
-    device = TOTPDevice.objects.filter(user=user).latest("pk")
+    device = Telephone.objects.filter(user=user).latest("pk")
     telephone = TOTP(device.bin_key)
     telephone.time = time.time() + 30 * later
     return f"{telephone.token():06d}"
@@ -84,7 +83,7 @@ def test_the_next_login_asks_for_a_code_and_each_counts_once(visitor: Client, wa
     assert page.redirect_chain[-1][0] == "/admin/code/?next=/admin/"
     assert other.get("/admin/enrol/")["Location"] == "/admin/code/"
     assert "does not count" in other.post("/admin/code/", {"code": codes[0][:-1] + "1"}).content.decode()
-    TOTPDevice.objects.update(throttling_failure_count=0)
+    Telephone.objects.update(throttling_failure_count=0)
     assert (
         other.post("/admin/code/", {"code": code_of(wang, 1), "next": "https://evil.example/"})["Location"] == "/admin/"
     )
@@ -117,9 +116,9 @@ def test_an_administrator_resets_a_second_factor_for_a_reason(visitor: Client, w
     address = f"/admin/auth/user/{wang.pk}/reset-factor/"
     assert address in desk.get(f"/admin/auth/user/{wang.pk}/change/").content.decode()
     assert "Say why" in desk.post(address, {"reason": " "}).content.decode()
-    assert TOTPDevice.objects.filter(user=wang).exists()
+    assert Telephone.objects.filter(user=wang).exists()
     desk.post(address, {"reason": "Telephone lost, asked in person."})
-    assert not TOTPDevice.objects.filter(user=wang).exists()
+    assert not Telephone.objects.filter(user=wang).exists()
     assert "asked in person" in LogEntry.objects.get().change_message
     told = TrailEntry.objects.get(table_name="otp_totp_totpdevice", what="removed")
     assert (told.door, told.who, told.why) == ("admin", "boss", "Telephone lost, asked in person.")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from billing.models import Telephone
 
 PASSWORD = "a-long-password-1"
 WORDS = {
@@ -25,7 +26,7 @@ WORDS = {
 
 
 def code_of(user: User, later: int = 0) -> str:
-    telephone = TOTP(TOTPDevice.objects.get(user=user).bin_key)
+    telephone = TOTP(Telephone.objects.get(user=user).bin_key)
     telephone.time = time.time() + 30 * later
     return f"{telephone.token():06d}"
 
