@@ -10,14 +10,29 @@ from collections.abc import Callable
 from typing import Any
 
 
-def options_of(arguments: list[str] | None, description: str | None, **sizes: int) -> argparse.Namespace:
-    """Read --json and --full, and what else makes the full sizes smaller or larger, each with its default."""
+def options_of(
+    arguments: list[str] | None, description: str | None, **sizes: int | tuple[int, ...]
+) -> argparse.Namespace:
+    """Read --json and --full, and what else makes the full sizes smaller or larger, each with its default.
+
+    A tuple is several numbers with commas between.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print every figure as JSON")
     parser.add_argument("--full", action="store_true", help="all sizes, however long it takes")
     for name, default in sizes.items():
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"how many {name} with --full ({default:,})")
+        if isinstance(default, int):
+            parser.add_argument(
+                f"--{name}", type=int, default=default, help=f"how many {name} with --full ({default:,})"
+            )
+        else:
+            parser.add_argument(f"--{name}", type=several, default=default, help="several numbers, as 1000,3000,10000")
     return parser.parse_args(arguments)
+
+
+def several(words: str) -> tuple[int, ...]:
+    """Read numbers with commas between, from the least to the greatest."""
+    return tuple(sorted({int(word) for word in words.split(",")}))
 
 
 def open_database() -> None:

@@ -5,6 +5,9 @@ counts calls and started minutes by day and stores nothing. Then a close is driv
 starts it, two worker processes of Celery do it, PostgreSQL commits to disk. The seconds of each stage are those the
 steps note, over all of them, so on two processes about half as much passes. Last, a tenant's running month is read with
 its forecast, from stored totals of many calls by robot.
+
+``--growth=1000000,3000000,10000000,30000000`` does no more than it takes to fit the exponent: so many tenants
+(``--tenants``) are closed with so many calls in all, one after the other. The calls are made by SQL in the database.
 """
 
 from __future__ import annotations
@@ -37,8 +40,10 @@ FROM usage_call WHERE tenant_id = %s AND period = '2026-10-01' AND answered_at I
 
 def main(arguments: list[str] | None = None) -> int:
     """Count months and close them; print the seconds of each stage, and last the ratio."""
-    options = comparing.options_of(arguments, __doc__, calls=10_000_000, tenants=1000)
+    options = comparing.options_of(arguments, __doc__, calls=10_000_000, tenants=1000, growth=())
     sizes, shapes = full_sizes(options.calls, options.tenants) if options.full else ((CALLS,), SHAPES)
+    if options.growth:
+        sizes, shapes = options.growth[:1], ((options.tenants, calls_each(options.growth, options.tenants)),)
     with site() as place:
         os.environ.update(place.environment)
         import django
@@ -50,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         from django.db import connection
 
         connection.close()
-    if options.full and not options.json:
+    if (options.full or options.growth) and not options.json:
         print(f"exponent over calls {exponent:.3f}")
     first = counted[0]
     comparing.report(
@@ -70,8 +75,13 @@ def full_sizes(calls: int, tenants: int) -> tuple[tuple[int, ...], tuple[tuple[i
     closed = (
         [number for number in CLOSED_CALLS if number < calls] if calls > CLOSED_CALLS[0] else [calls // 10, calls // 3]
     )
-    each = tuple(max(number // tenants // 50, 1) * 50 for number in (*closed, calls))
+    each = calls_each((*closed, calls), tenants)
     return counted, ((tenants, each), (10 * tenants, (max(each[-1] // 500, 1) * 50,)))
+
+
+def calls_each(totals: tuple[int, ...], tenants: int) -> tuple[int, ...]:
+    """Say how many calls each of so many tenants has for each total: the next lower multiple of 50, 50 at least."""
+    return tuple(max(number // tenants // 50, 1) * 50 for number in totals)
 
 
 def _said(figures: dict[str, Any]) -> dict[str, Any]:
