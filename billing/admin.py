@@ -8,7 +8,8 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.http import urlencode
@@ -77,6 +78,18 @@ class HistoryInTheTrail:
         """Lead to the trail of the object."""
         asked = urlencode({"table": self.opts.db_table, "key": unquote(object_id)})
         return HttpResponseRedirect(f"{reverse('admin:invoices_trailentry_changelist')}?{asked}")
+
+
+class KeyedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages cut by their keys: what belongs to a row is fetched for the rows shown, not for all that are sorted."""
+
+    def page(self, number: Any) -> Page[Any]:
+        """Find the keys of the page, then its rows in the same order."""
+        page: Page[Any] = super().page(number)
+        rows = cast("QuerySet[Any]", self.object_list)
+        keys = list(cast("QuerySet[Any]", page.object_list).select_related(None).values_list("pk", flat=True))
+        page.object_list = rows.filter(pk__in=keys)
+        return page
 
 
 class FinanceAdmin(HistoryInTheTrail, ModelAdmin):  # type: ignore[misc]

@@ -42,6 +42,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django_prometheus",
     "unfold.apps.BasicAppConfig",  # its default one would put its own site in the place of ours
+    "unfold.contrib.filters",
     "billing.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -52,8 +53,13 @@ class Risk:
     last_total: Decimal | None
     step_id: int | None
     points: int
-    reasons: tuple[str, ...]
+    told: tuple[Callable[[], str], ...]
     held: str
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Write the reasons in the reader's language; only the drafts that are shown need their sentences."""
+        return tuple(said() for said in self.told)
 
     @property
     def low(self) -> bool:
@@ -96,23 +102,30 @@ def _judged(row: tuple[Any, ...], large: dict[str, Decimal]) -> Risk:
     findings = json.loads(found or "[]")  # a bare cursor hands JSON over as text
     told, codes = list(_found(findings)), {each[0] for each in findings}
     if blocked and "uncovered" not in codes:
-        told.append((100, _("Some calls are taken by no clause.")))
+        told.append((100, lambda: _("Some calls are taken by no clause.")))
     if what == InvoiceEvent.SENT_BACK:
-        told.append((60, _("Sent back by %(by)s: %(reason)s") % {"by": by, "reason": reason}))
+        told.append((60, lambda: _("Sent back by %(by)s: %(reason)s") % {"by": by, "reason": reason}))
     if last and "swing" not in codes and abs(total - last) > abs(last) * SWING:
         told.append(
-            (40, _("%(percent)s %% against last month.") % {"percent": f"{(total - last) / abs(last) * 100:+.0f}"})
+            (
+                40,
+                lambda: (
+                    _("%(percent)s %% against last month.") % {"percent": f"{(total - last) / abs(last) * 100:+.0f}"}
+                ),
+            )
         )
     if late:
-        told.append((25, _("%(calls)s calls of earlier months came late and are settled here.") % {"calls": late}))
+        told.append(
+            (25, lambda: _("%(calls)s calls of earlier months came late and are settled here.") % {"calls": late})
+        )
     if step is None:
-        told.append((25, _("No close has checked this draft.")))
+        told.append((25, lambda: _("No close has checked this draft.")))
     if total < 0:
-        told.append((40, _("The amount is below zero.")))
+        told.append((40, lambda: _("The amount is below zero.")))
     if country == "CN" and not tax_id:
-        told.append((10, _("The tenant has no tax id.")))
+        told.append((10, lambda: _("The tenant has no tax id.")))
     if currency in large and total >= large[currency] > 0:
-        told.append((20, _("Among the largest amounts of these drafts.")))
+        told.append((20, lambda: _("Among the largest amounts of these drafts.")))
     told.sort(key=lambda each: -each[0])
     held = _("Held by %(by)s: %(reason)s") % {"by": by, "reason": reason} if what == InvoiceEvent.HELD else ""
     return Risk(
@@ -121,13 +134,14 @@ def _judged(row: tuple[Any, ...], large: dict[str, Decimal]) -> Risk:
     )  # fmt: skip
 
 
-def _found(findings: Iterable[tuple[str, str, dict[str, Any], str, str]]) -> Iterable[tuple[int, str]]:
+def _found(findings: Iterable[tuple[str, str, dict[str, Any], str, str]]) -> Iterable[tuple[int, Callable[[], str]]]:
     for code, severity, facts, by, reason in findings:
-        said = sentence_of(code, facts)
+        said = partial(sentence_of, code, facts)
         if by:
-            yield (
-                ACCEPTED,
-                _("%(finding)s Accepted by %(by)s: %(reason)s") % {"finding": said, "by": by, "reason": reason},
-            )
+            yield ACCEPTED, partial(_accepted, said, by, reason)
         else:
             yield NOTES.get(code, POINTS.get(severity, 0)), said
+
+
+def _accepted(said: Callable[[], str], by: str, reason: str) -> str:
+    return _("%(finding)s Accepted by %(by)s: %(reason)s") % {"finding": said(), "by": by, "reason": reason}

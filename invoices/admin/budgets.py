@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing.admin import KeptAdmin, ViewOnlyAdmin
 from billing.errors import Refused
@@ -77,7 +78,7 @@ class BudgetAdmin(KeptAdmin):
     form = BudgetForm
     list_display = ("name", "tenant", "covers", "limit_shown", "stands", "stops", "active", "looked_at")
     list_select_related = ("tenant",)
-    list_filter = ("active", "stops", "measure", "tenant")
+    list_filter = ("active", "stops", "measure", ("tenant", AutocompleteSelectFilter))
     search_fields = ("name", "tenant__code", "tenant__name_zh", "tenant__name_en")
     autocomplete_fields = ("tenant",)
     inlines = (MonthInline, AlertInline)
@@ -123,7 +124,7 @@ class BudgetAlertAdmin(ViewOnlyAdmin):
 
     list_display = ("at", "tenant", "budget", "period", "kind", "percent", "limit", "stands_at", "mails_shown")
     list_select_related = ("budget__tenant",)
-    list_filter = ("kind", ("at", admin.DateFieldListFilter), "budget__tenant")
+    list_filter = ("kind", ("at", admin.DateFieldListFilter), ("budget__tenant", AutocompleteSelectFilter))
     search_fields = ("budget__name", "budget__tenant__code")
 
     @admin.display(description=gettext_lazy("tenant"))

@@ -120,6 +120,9 @@ class Invoice(models.Model):
             ),
         ]
         indexes = [
+            models.Index(
+                fields=["kind", "-period_starts_on", "tenant", "id"], name="invoices_by_month", include=["number", "contract"]
+            ),
             models.Index(fields=["state"], name="documents_not_issued", condition=~models.Q(state="issued")),
             models.Index(
                 fields=["period_starts_on"], name="issued_by_month", include=["currency", "total"],

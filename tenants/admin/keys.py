@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing.admin import FinanceAdmin
 from billing.errors import Refused
@@ -35,7 +36,7 @@ class ApiKeyAdmin(FinanceAdmin):
     form = KeyForm
     list_display = ("name", "tenant", "seller", "prefix", "scopes", "last_used_on", "expires_at", "revoked_at")
     list_select_related = ("tenant", "seller")
-    list_filter = ("tenant",)
+    list_filter = (("tenant", AutocompleteSelectFilter),)
     search_fields = ("name", "prefix", "tenant__code")
     autocomplete_fields = ("tenant", "seller")
     actions = ("rotate_keys", "revoke_keys")

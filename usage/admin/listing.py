@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
+from django.utils.translation import gettext as _
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
 from billing.admin import ViewOnlyAdmin
 from billing.permitting import permitted
@@ -43,13 +45,20 @@ class ListingAdmin(ViewOnlyAdmin):
         context = self.admin_site.each_context(request) | {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "opts": self.opts,
-            "tenants": Tenant.objects.order_by("code"),
+            "tenant_form": self._tenant_form(request, chosen),
             "tenant": chosen,
             "sources": Source.objects.filter(tenant=chosen).order_by("code") if chosen else [],
             "asked": request.GET,
             **(self.page(request, chosen) if chosen else {}),
         }
         return TemplateResponse(request, self.template, context)
+
+    def _tenant_form(self, request: HttpRequest, chosen: Tenant | None) -> AutocompleteDropdownForm:
+        """Ask for a tenant by typing a part of its name or code: there may be thousands."""
+        return AutocompleteDropdownForm(
+            request, "tenant", _("Tenant"), (), Source.tenant.field, self,
+            data={"tenant": chosen.pk if chosen else ""}, auto_id="ask-%s",
+        )  # fmt: skip
 
     def page(self, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
         """Return what the template shows of a tenant."""

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from billing.admin import FinanceAdmin, ViewOnlyAdmin
 from usage.models import Removal, RetentionPolicy
@@ -52,7 +53,7 @@ class RemovalAdmin(ViewOnlyAdmin):
 
     list_display = ("tenant", "period", "what", "rows", "began_at", "ended_at")
     list_select_related = ("tenant",)
-    list_filter = ("what", "tenant")
+    list_filter = ("what", ("tenant", AutocompleteSelectFilter))
     search_fields = ("tenant__code", "tenant__name_zh", "tenant__name_en")
     date_hierarchy = "period"
     fields = (("tenant", "period"), ("what", "rows"), ("began_at", "ended_at"))

@@ -11,6 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing.admin import FinanceAdmin
@@ -71,7 +72,7 @@ class SourceAdmin(FinanceAdmin):
     form = SourceForm
     list_display = ("code", "tenant", "zone", "leg_policy", "preset")
     list_select_related = ("tenant",)
-    list_filter = ("tenant", "leg_policy")
+    list_filter = (("tenant", AutocompleteSelectFilter), "leg_policy")
     search_fields = ("code", "tenant__code", "tenant__name_zh", "tenant__name_en")
     autocomplete_fields = ("tenant",)
     change_form_before_template = "admin/usage/_try_link.html"
