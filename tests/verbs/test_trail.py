@@ -289,3 +289,16 @@ def test_the_command_names_the_row_and_ends_with_one(tenant: Tenant, capsys: Any
     kept.write_text("nothing")
     with pytest.raises(CommandError, match="no anchor"):
         call_command("verify_audit", anchors=kept)
+
+
+def test_an_anchor_given_by_hand_unmasks_a_trail_that_was_rewritten_as_a_whole(tenant: Tenant, capsys: Any) -> None:
+    seal_trail()
+    (anchor,) = anchor_days(datetime.now(UTC).date() + timedelta(days=1))
+    call_command("verify_audit", f"--anchor={anchor.day}={anchor.hash}")
+    assert "as it was written" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        call_command("verify_audit", f"--anchor={anchor.day}={'0' * 64}")
+    assert f"kept elsewhere as {'0' * 64}" in capsys.readouterr().out
+    for wrong in ("yesterday", f"2026-11-31={'0' * 64}", f"{anchor.day}=00"):
+        with pytest.raises(CommandError, match="is no anchor; write day=hash"):
+            call_command("verify_audit", f"--anchor={wrong}")

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from invoices.models import TrailSeal
-from invoices.trail.verifying import verify_trail
+from invoices.trail.verifying import DIGEST_BYTES, verify_trail
 
 SHOWN, WIDTH = 200, 240  # rows, and characters of a line where nobody looks
 
@@ -29,10 +29,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--anchors", type=Path, help="a CSV file of anchors kept elsewhere, with their day and hash"
         )
+        parser.add_argument(
+            "--anchor", type=_anchor, action="append", default=[], metavar="DAY=HASH",
+            help="an anchor kept elsewhere, such as of the log; may be given again",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and print; what is found is shown as it is found."""
-        kept = _anchors_in(options["anchors"]) if options["anchors"] else {}
+        kept = (_anchors_in(options["anchors"]) if options["anchors"] else {}) | dict(options["anchor"])
         there = self.stdout.isatty()
         console = Console(file=cast("IO[str]", self.stdout), width=None if there else WIDTH, force_terminal=there)
         table = Table("table", "key", "what differs", title="Not as it was written", title_justify="left")
@@ -49,6 +53,17 @@ class Command(BaseCommand):
         console.print("The audit trail is as it was written.")
         if end is not None:
             console.print(f"{end.entries} entries, {end.number} seals, up to {bytes(end.hash).hex()}")
+
+
+def _anchor(text: str) -> tuple[date, str]:
+    """Read ``2026-11-23=`` and 64 hexadecimal digits; raise CommandError for anything else."""
+    day, _equals, end = text.partition("=")
+    try:
+        if len(bytes.fromhex(end)) == DIGEST_BYTES:
+            return date.fromisoformat(day), end.lower()
+    except ValueError:
+        pass
+    raise CommandError(f"{text} is no anchor; write day=hash, such as 2026-11-23= and 64 hexadecimal digits.")
 
 
 def _anchors_in(file: Path) -> dict[date, str]:
