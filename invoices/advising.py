@@ -23,12 +23,10 @@ from billing.rating.terms import (
     Elapsed,
     Graduated,
     Matrix,
-    ModuleClause,
     OneOffClause,
     PackageClause,
     PerUnit,
     Price,
-    SeatClause,
     Volume,
 )
 from billing.rating.totals import Pairs, Row, Totals
@@ -96,7 +94,7 @@ def in_words(compared: Comparison, advice: Advice) -> Advice:
     ranked, unknown = compared.ranked(), list(_unknown(compared, advice.best))
     if advice.best is not None:
         return replace(advice, reasons=list(_reasons(compared, ranked, advice.changed)), unknown=unknown)
-    why = _("There are no calls to compare.") if ranked else _("None of the contracts has a price for every call.")
+    why = _("There are no calls to compare.") if ranked else _("None of the contracts can be recommended.")
     return replace(advice, reasons=[why], unknown=unknown)
 
 
@@ -322,24 +320,19 @@ def _unknown(compared: Comparison, best: Offer | None) -> Iterator[str]:
                 if calls
                 else _("%(name)s was not in force in all of the months.")
             ) % {"name": named(offer), "calls": f"{calls:,}"}
+        elif clauses := compared.not_told(offer):
+            yield _(
+                "%(name)s is not ranked: it charges for %(items)s, and how many would be held is not told; its figures leave them out."
+            ) % {"name": named(offer), "items": ", ".join(getattr(each.name, language_of_names()) for each in clauses)}
     if best is not None and best.agreement is not None:
-        yield from _not_told(compared, best, best.agreement)
+        yield from _not_of_calls(best.agreement)
     if len(compared.months) < 3:
         yield _("Fewer than three months say little about the months to come.")
     yield _("Fees and promises that the contracts do not write down, and prices to come, are not in these figures.")
 
 
-def _not_told(compared: Comparison, best: Offer, agreement: Agreement) -> Iterator[str]:
+def _not_of_calls(agreement: Agreement) -> Iterator[str]:
     """Say what the calls do not tell about the contract recommended."""
-    held = {each.item for month in compared.months for each in month.priced[best.code].totals.subscriptions}
-    asked = [
-        c for c in agreement.clauses if isinstance(c, ModuleClause) or (isinstance(c, SeatClause) and c.measure is None)
-    ]
-    missing = [getattr(clause.name, _language()) for clause in asked if clause.item not in held]
-    if missing:
-        yield _("How many would be held is not known, so nothing is charged for: %(items)s.") % {
-            "items": ", ".join(missing)
-        }
     if any(isinstance(clause, PackageClause) and clause.every == "once" for clause in agreement.clauses):
         yield _("Prepaid packages are taken as never bought: all usage is at the price without one.")
     if any(isinstance(clause, OneOffClause) for clause in agreement.clauses):
@@ -348,8 +341,9 @@ def _not_told(compared: Comparison, best: Offer, agreement: Agreement) -> Iterat
 
 def named(offer: Offer) -> str:
     """Give an offer's name in the active language."""
-    return str(getattr(offer.name, _language()))
+    return str(getattr(offer.name, language_of_names()))
 
 
-def _language() -> str:
+def language_of_names() -> str:
+    """Say in which of the two languages of contracts' names the reader reads: zh or en."""
     return "zh" if (get_language() or "").startswith("zh") else "en"

@@ -22,7 +22,7 @@ from billing.rating import Agreement, Bill, Terms, Totals, rate, terms_from_vers
 from billing.rating.clauses.context import CYCLE_MONTHS, months_between
 from billing.rating.form import read
 from billing.rating.levels import beside_entered
-from billing.rating.terms import Cap, Commitment, Name
+from billing.rating.terms import Cap, Commitment, ModuleClause, Name, PerUnit, SeatClause
 from billing.rating.totals import Balance, Change, Measurement, Subscription, ToDate
 from invoices.models import Invoice
 from tenants.catalogue import entries
@@ -107,12 +107,33 @@ class Comparison:
         """Tell whether the offer has a price for every call of every month: only then may it be called cheap."""
         return len(self._with(offer)) == len(self.months) and not self.uncovered(offer)
 
+    def not_told(self, offer: Offer) -> list[SeatClause | ModuleClause]:
+        """List what an offer charges for by the piece when nobody told how many there would be: it looks free."""
+        if offer.agreement is None:
+            return []
+        held = {each.item for month in self._with(offer) for each in month.priced[offer.code].totals.subscriptions}
+        return [clause for clause in clauses_of_items(offer.agreement) if clause.item not in held]
+
     def ranked(self) -> list[Offer]:
-        """List the offers that have a price for everything, the cheapest first; of equals the one named first."""
-        return sorted((offer for offer in self.offers if self.is_whole(offer)), key=self.net)
+        """List the offers that have a price for everything, and of which all is told, the cheapest first.
+
+        Of equals the one named first.
+        """
+        known = (offer for offer in self.offers if self.is_whole(offer) and not self.not_told(offer))
+        return sorted(known, key=self.net)
 
     def _with(self, offer: Offer) -> list[Month]:
         return [month for month in self.months if offer.code in month.priced]
+
+
+def clauses_of_items(agreement: Agreement) -> list[SeatClause | ModuleClause]:
+    """List the clauses that charge for how many of an item are held: seats that no calls measure, modules by the month."""
+    return [
+        clause
+        for clause in agreement.clauses
+        if (isinstance(clause, SeatClause) and clause.measure is None)
+        or (isinstance(clause, ModuleClause) and clause.price != PerUnit(Decimal(0)))
+    ]
 
 
 def own_offer(contract: Contract) -> Offer:
@@ -163,7 +184,7 @@ def months_before(contract: Contract, until: date, number: int) -> list[Period]:
 def cheapest(contract: Contract, until: date, *, months: int = 6, number: int = 2) -> tuple[Comparison, list[Offer]]:
     """Find the cheapest contracts over the last whole months before a day: the tenant's own and the catalogue's.
 
-    Offers that lack a price for some of the calls are not among them. Raises CannotCompare when there is no whole month.
+    Offers that lack a price for some of the calls, or charge for what nobody told, are not among them. Raises CannotCompare when there is no whole month.
     """
     offers = [own_offer(contract), *catalogue_offers(contract.tenant.currency)]
     compared = compare(contract, months_before(contract, until, months), offers)
@@ -180,8 +201,8 @@ def compare(
 ) -> Comparison:
     """Count and rate the calls of a contract's months under each of the offers.
 
-    ``held`` says how many of an item (seats, modules) would be held under the offers that are tried; without it what
-    is held under the contract. ``count`` counts a month under the terms of each offer. Raises CannotCompare for months that are none, too many or with gaps, for offers of
+    ``held`` says how many of an item (seats, modules) would be held under the offers that are tried; of others there
+    are as many as are held under the contract. ``count`` counts a month under the terms of each offer. Raises CannotCompare for months that are none, too many or with gaps, for offers of
     another currency or of the same code; CallsRemoved when a month's calls are gone; InvalidTerms as the engine does.
     """
     check_comparable(contract, months, offers)
@@ -274,8 +295,11 @@ def _with_entered(own: Entered, offer: Offer, terms: Terms, totals: Totals, held
     numbers = {None, *(segment.number for segment in terms.segments)}
     measured = [m for m in own.measured if offer.agreement is None or m.segment in numbers]
     subscriptions = own.held
-    if held is not None and offer.agreement is not None:
-        subscriptions = tuple(Subscription(item, (Change(date.min, by),)) for item, by in held.items())
+    if held and offer.agreement is not None:
+        subscriptions = (
+            *(each for each in own.held if each.item not in held),
+            *(Subscription(item, (Change(date.min, by),)) for item, by in held.items()),
+        )
     return replace(
         totals,
         subscriptions=subscriptions,

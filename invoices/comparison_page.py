@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,16 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
-from invoices.advising import advise, named, spread
+from invoices.advising import advise, language_of_names, named, spread
 from invoices.comparing import (
     MOST_MONTHS,
     MOST_OFFERS,
+    CannotCompare,
     Comparison,
+    Held,
     Offer,
     catalogue_offers,
+    clauses_of_items,
     compare,
     months_before,
     own_offer,
@@ -30,6 +33,7 @@ from tenants.models import Contract
 
 LENGTHS = (1, 3, 6, 12, MOST_MONTHS)
 USUAL_MONTHS = 6
+HELD, MOST_HELD = "held.", 1_000_000
 
 
 def comparison_page(request: HttpRequest, contract: int) -> HttpResponse:
@@ -43,10 +47,10 @@ def comparison_page(request: HttpRequest, contract: int) -> HttpResponse:
     number = next((each for each in LENGTHS if request.GET.get("months") == str(each)), USUAL_MONTHS)
     context = admin.site.each_context(request) | {
         "title": _("What-if: %(contract)s") % {"contract": found},
-        "contract": found, "lengths": LENGTHS, "number": number, "most": MOST_OFFERS,
+        "contract": found, "lengths": LENGTHS, "number": number, "most": MOST_OFFERS, "items": _items(request, offered),
     }  # fmt: skip
     try:
-        compared = _compared(found, months_before(found, today, number), offered, chosen)
+        compared = _compared(found, months_before(found, today, number), offered, chosen, _held(request))
         context |= _shown(compared)
         chosen = [offer.code for offer in compared.offers]
     except Refused as refusal:
@@ -68,10 +72,37 @@ def _offered(request: HttpRequest, contract: Contract) -> list[Offer]:
     return [*offers, *catalogue_offers(contract.tenant.currency)]
 
 
-def _compared(contract: Contract, months: Any, offered: list[Offer], chosen: list[str]) -> Comparison:
+def _items(request: HttpRequest, offered: list[Offer]) -> list[tuple[str, str, str]]:
+    """List what the offers charge for by the piece: its field, its name, and how many were told."""
+    named_items: dict[str, str] = {}
+    for offer in offered:
+        for clause in clauses_of_items(offer.agreement) if offer.agreement else []:
+            named_items.setdefault(clause.item, getattr(clause.name, language_of_names()))
+    return [(f"{HELD}{item}", name, request.GET.get(f"{HELD}{item}", "")) for item, name in named_items.items()]
+
+
+def _held(request: HttpRequest) -> Held:
+    """Read how many of each item would be held. Raises CannotCompare for what is no number of things."""
+    told = {key.removeprefix(HELD): text.strip() for key, text in request.GET.dict().items() if key.startswith(HELD)}
+    held: dict[str, Decimal] = {}
+    for item, text in told.items():
+        try:
+            number = Decimal(text or 0)
+        except InvalidOperation:
+            number = Decimal(-1)
+        if not 0 <= number <= MOST_HELD:
+            raise CannotCompare(
+                "wrong_held", _("How many would be held is a number: “%(text)s” is none.") % {"text": text[:40]}
+            )
+        if text:
+            held[item] = number
+    return held
+
+
+def _compared(contract: Contract, months: Any, offered: list[Offer], chosen: list[str], held: Held) -> Comparison:
     """Compare what was chosen; of nothing chosen, the own contract with the cheapest of all."""
     offers = [each for each in offered if each.code in chosen] or offered
-    compared = compare(contract, months, offers[:MOST_OFFERS] if chosen else offers)
+    compared = compare(contract, months, offers[:MOST_OFFERS] if chosen else offers, held=held)
     if chosen:
         return compared
     kept = [offers[0], *(each for each in compared.ranked() if each is not offers[0])][:MOST_OFFERS]

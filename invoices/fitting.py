@@ -24,11 +24,10 @@ from billing.rating.terms import (
     Elapsed,
     ModuleClause,
     Name,
-    SeatClause,
 )
 from billing.rating.totals import Row
 from invoices.advising import bands_apart, is_in, off_peak
-from invoices.comparing import Comparison, Offer, Priced, cheapest
+from invoices.comparing import Priced, cheapest
 from invoices.fit_words import told
 from invoices.measuring import promises
 from invoices.models import FitReport, Invoice
@@ -260,11 +259,11 @@ def _from_calls(contract: Contract, month: Priced, own: Priced, known: Described
 def _cheapest(contract: Contract, month: Priced) -> Iterator[Found]:
     """Name the two cheapest contracts over the last six whole months that end with this one."""
     try:
-        compared, ranked = cheapest(contract, month.terms.period.ends_on, number=MOST_OFFERS)
+        compared, ranked = cheapest(contract, month.terms.period.ends_on)
     except Refused:
         yield Found("not_compared")
         return
-    own, best = compared.offers[0], [each for each in ranked if _is_told(compared, each)]
+    own, best = compared.offers[0], ranked
     if not best or not compared.is_whole(own) or not any(each.calls for each in compared.months):
         yield Found("not_compared")
         return
@@ -278,13 +277,3 @@ def _cheapest(contract: Contract, month: Priced) -> Iterator[Found]:
     saving = compared.net(own) - compared.net(first)
     code = ("own_cheapest" if not saving else "cheaper") + ("_alone" if second is None else "")
     yield Found(code, figures, saving or None)
-
-
-def _is_told(compared: Comparison, offer: Offer) -> bool:
-    """Tell whether all is known that an offer charges for: where nobody knows how many seats it would be, it looks free."""
-    if offer.agreement is None:
-        return True
-    held = {each.item for month in compared.months for each in month.priced[offer.code].totals.subscriptions}
-    items = {c.item for c in offer.agreement.clauses if isinstance(c, SeatClause) and c.measure is None}
-    items |= {c.item for c in offer.agreement.clauses if isinstance(c, ModuleClause)}
-    return held.issuperset(items)

@@ -19,9 +19,18 @@ from billing.periods import Period, period_containing
 from billing.rating import Agreement, terms_from_versions
 from billing.rating.calls import Call, local_day
 from billing.rating.recount import count
-from billing.rating.terms import ModuleClause, SeatClause
+from billing.rating.terms import SeatClause
 from billing.rating.totals import Change, Subscription, Totals
-from invoices.comparing import MOST_MONTHS, MOST_OFFERS, CannotCompare, Carried, Comparison, Month, Offer
+from invoices.comparing import (
+    MOST_MONTHS,
+    MOST_OFFERS,
+    CannotCompare,
+    Carried,
+    Comparison,
+    Month,
+    Offer,
+    clauses_of_items,
+)
 from tenants.models import Contract, Tenant
 from usage.formats import table
 from usage.formats.native import MAX_RECORDS
@@ -184,9 +193,7 @@ def _without_gaps(months: list[Period]) -> list[Period]:
 def _held(prospect: Prospect, agreement: Agreement) -> tuple[Subscription, ...]:
     """Hold the seats under every item of seats the contract has, and one of each module that the prospect wants."""
     held = {
-        clause.item: prospect.seats if isinstance(clause, SeatClause) else 1
-        for clause in agreement.clauses
-        if (isinstance(clause, SeatClause) and clause.measure is None and prospect.seats)
-        or (isinstance(clause, ModuleClause) and clause.item in prospect.modules)
+        clause.item: prospect.seats if isinstance(clause, SeatClause) else int(clause.item in prospect.modules)
+        for clause in clauses_of_items(agreement)
     }
     return tuple(Subscription(item, (Change(date.min, Decimal(number)),)) for item, number in held.items())

@@ -275,6 +275,7 @@ def _contract(compared: Comparison, offer: Offer) -> dict[str, Any]:
     return {
         "code": offer.code, "name": asdict(offer.name), "net": str(compared.net(offer)),
         "total": str(compared.total(offer)), "whole": compared.is_whole(offer), "uncovered": compared.uncovered(offer),
+        "not_told": [each.item for each in compared.not_told(offer)],
         "best_month": least and {"starts_on": least[1], "net": str(least[0])},
         "worst_month": most and {"starts_on": most[1], "net": str(most[0])},
         "spread": str(most[0] - least[0]) if least and most else "0",

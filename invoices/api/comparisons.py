@@ -56,7 +56,7 @@ class ComparisonShape(Shape):
     held = serializers.DictField(
         child=serializers.DecimalField(max_digits=12, decimal_places=3, min_value=Decimal(0)),
         required=False,
-        help_text="How many of an item (seats, modules) would be held; without it what is held.",
+        help_text="How many of an item (seats, modules) would be held; of others what is held.",
     )
 
 
@@ -92,12 +92,16 @@ class MonthNetShape(Shape):
 
 
 class ComparedContractShape(AmountShape):
-    """All months under one contract. ``whole``: it has a price for every call; only then may it be the best."""
+    """All months under one contract. It may be the best if ``whole``, a price for every call, and nothing is not told."""
 
     name = NameShape()
     total = money()
     whole = serializers.BooleanField()
     uncovered = serializers.IntegerField(help_text="Calls it has no price for.")
+    not_told = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Items it charges for of which neither the contract nor ``held`` tells how many.",
+    )
     best_month = MonthNetShape(allow_null=True)
     worst_month = MonthNetShape(allow_null=True)
     spread = money()

@@ -37,3 +37,18 @@ def test_contracts_are_chosen_and_compared(
         admin_page.screenshot(path=str(Path(PICTURES) / f"what-if-{language}-{width}.png"), full_page=True)
     sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert admin_page.evaluate(sideways) <= 0  # the table scrolls in its own box
+
+
+def test_seats_are_told_and_then_ranked(admin_page: Any, live_server: Any, contract: Contract) -> None:
+    deliver(contract.tenant, *talks(OCTOBER, 40, 10))
+    admin_page.goto(
+        f"{live_server.url}/admin/invoices/invoice/what-if/{contract.pk}/?months=1&with=own&with=all-in-one"
+    )
+    assert "is not ranked: it charges for Further seats" in admin_page.inner_text("#advice")
+    for item in ("seats", "modules"):
+        admin_page.fill(f"input[name='held.{item}']", "2")
+    admin_page.click("form button.ed-main")
+    assert "is not ranked" not in admin_page.inner_text("#advice")
+    admin_page.fill("input[name='held.seats']", "two")
+    admin_page.click("form button.ed-main")
+    assert "How many would be held is a number: “two” is none." in admin_page.inner_text("body")

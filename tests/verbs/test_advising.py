@@ -119,10 +119,26 @@ def test_the_advice_says_what_it_does_not_know(contract: Contract) -> None:
         "covers": [{"clause": "talk"}],
     }
     inbound = offer("inbound", TALK | {"select": {"direction": "inbound"}})
-    tried = offer("tried", TALK | {"price": "0.01"}, seat, bag)
-    unknown = " ".join(advise(compare(contract, [OCTOBER], [inbound, tried])).unknown)
-    for part in ("inbound has no price for 10", "Seats", "never bought", "Fewer than three months"):
+    tried, seats = offer("tried", TALK | {"price": "0.01"}, bag), offer("seats", TALK | {"price": "0"}, seat)
+    unknown = " ".join(advise(compare(contract, [OCTOBER], [inbound, seats, tried])).unknown)
+    for part in (
+        "inbound has no price for 10",
+        "it charges for Seats, and how many",
+        "never bought",
+        "Fewer than three months",
+    ):
         assert part in unknown
+
+
+def test_a_contract_that_charges_for_what_nobody_told_is_not_recommended_until_it_is(contract: Contract) -> None:
+    deliver(contract.tenant, *talks(OCTOBER, 10, 10))  # 10.00 by the minute
+    seat = {"code": "seat", "kind": "seat", "name": NAME, "item": "seat", "price": "4"}
+    even, seats = offer("even", TALK), offer("seats", TALK | {"price": "0"}, seat)
+    assert advise(compare(contract, [OCTOBER], [seats, even])).best is even
+    assert advise(compare(contract, [OCTOBER], [seats, even], held={"seat": Decimal(2)})).best is seats  # 8.00
+    assert advise(compare(contract, [OCTOBER], [seats, even], held={"seat": Decimal(3)})).best is even  # 12.00
+    assert advise(compare(contract, [OCTOBER], [seats, even], held={"seat": Decimal(0)})).best is seats
+    assert advise(compare(contract, [OCTOBER], [seats])).best is None
 
 
 def test_nothing_is_recommended_when_no_contract_has_a_price_for_every_call(contract: Contract) -> None:
