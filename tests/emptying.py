@@ -24,9 +24,7 @@ TRAIL = """
 WITH gone AS (DELETE FROM invoices_trailentry WHERE table_name <> ALL(%(kept)s))
 UPDATE invoices_trailentry SET at = now() WHERE table_name = ANY(%(kept)s) AND at < now() - interval '10 minutes'
 """
-BEHIND_WHAT_STAYS = """
-SELECT setval(pg_get_serial_sequence('invoices_trailentry', 'id'), (SELECT max(id) FROM invoices_trailentry))
-"""
+BEHIND_WHAT_STAYS = sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), (SELECT max(id) FROM {}))")
 
 
 def install() -> None:
@@ -38,7 +36,8 @@ def install() -> None:
     def begin_behind_what_stays(database: str) -> None:
         begin_anew(database)
         with connection.cursor() as cursor:
-            cursor.execute(BEHIND_WHAT_STAYS)
+            for table in sorted(KEPT | {"invoices_trailentry"}):
+                cursor.execute(BEHIND_WHAT_STAYS.format(sql.Literal(table), sql.Identifier(table)))
 
     TransactionTestCase._reset_sequences = staticmethod(begin_behind_what_stays)  # type: ignore[attr-defined]
     TransactionTestCase._fixture_teardown = lambda test: empty()  # type: ignore[attr-defined]
