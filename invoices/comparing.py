@@ -122,6 +122,12 @@ class Comparison:
         known = (offer for offer in self.offers if self.is_whole(offer) and not self.not_told(offer))
         return sorted(known, key=self.net)
 
+    def of_cheapest(self, most: int) -> Comparison:
+        """Keep the cheapest offers; of those that cannot be ranked only as many as there is room for."""
+        ranked = self.ranked()
+        kept = [*ranked, *(each for each in self.offers if each not in ranked)][:most]
+        return replace(self, offers=tuple(kept))
+
     def _with(self, offer: Offer) -> list[Month]:
         return [month for month in self.months if offer.code in month.priced]
 
@@ -217,17 +223,7 @@ def check_comparable(contract: Contract, months: Sequence[Period], offers: Seque
         )
     if any(before.ends_on != after.starts_on for before, after in pairwise(months)):
         raise CannotCompare("wrong_months", _("Choose months that follow one another."), pointer="/months")
-    codes = [offer.code for offer in offers]
-    if not codes or len(set(codes)) != len(codes):
-        raise CannotCompare("wrong_offers", _("Choose contracts, each once."), pointer="/contracts")
-    for index, offer in enumerate(offers):
-        if offer.agreement and offer.agreement.currency != contract.tenant.currency:
-            raise CannotCompare(
-                "wrong_currency",
-                _("%(offer)s is in %(currency)s, the tenant is billed in %(own)s: amounts cannot be compared.")
-                % {"offer": offer.code, "currency": offer.agreement.currency, "own": contract.tenant.currency},
-                pointer=f"/contracts/{index}",
-            )
+    check_offers(offers, contract.tenant.currency)
     removed = Removal.objects.filter(
         tenant_id=contract.tenant_id, period__in=[month.starts_on for month in months], what=Removal.CALLS
     )
@@ -239,6 +235,21 @@ def check_comparable(contract: Contract, months: Sequence[Period], offers: Seque
             % {"months": ", ".join(f"{day:%Y-%m}" for day in gone)},
             pointer="/months",
         )
+
+
+def check_offers(offers: Sequence[Offer], currency: str) -> None:
+    """Refuse no contracts, one named twice, and one of another currency. Raises CannotCompare."""
+    codes = [offer.code for offer in offers]
+    if not codes or len(set(codes)) != len(codes):
+        raise CannotCompare("wrong_offers", _("Choose contracts, each once."), pointer="/contracts")
+    for index, offer in enumerate(offers):
+        if offer.agreement and offer.agreement.currency != currency:
+            raise CannotCompare(
+                "wrong_currency",
+                _("%(offer)s is in %(currency)s, the tenant is billed in %(own)s: amounts cannot be compared.")
+                % {"offer": offer.code, "currency": offer.agreement.currency, "own": currency},
+                pointer=f"/contracts/{index}",
+            )
 
 
 def months_compared(

@@ -51,7 +51,7 @@ def comparison_page(request: HttpRequest, contract: int) -> HttpResponse:
     }  # fmt: skip
     try:
         compared = _compared(found, months_before(found, today, number), offered, chosen, _held(request))
-        context |= _shown(compared)
+        context |= shown(compared)
         chosen = [offer.code for offer in compared.offers]
     except Refused as refusal:
         messages.error(request, refusal.message)
@@ -109,7 +109,8 @@ def _compared(contract: Contract, months: Any, offered: list[Offer], chosen: lis
     return Comparison(contract, tuple(kept), compared.months)
 
 
-def _shown(compared: Comparison) -> dict[str, Any]:
+def shown(compared: Comparison) -> dict[str, Any]:
+    """Give what the template shows of a comparison: the recommendation, bars, months, and what would be otherwise."""
     advice, order = advise(compared), compared.ranked()
     order += [each for each in compared.offers if each not in order]
     most = max((compared.net(each) for each in order), default=Decimal(0)) or Decimal(1)

@@ -23,12 +23,12 @@ from billing.rating.terms import SeatClause
 from billing.rating.totals import Change, Subscription, Totals
 from invoices.comparing import (
     MOST_MONTHS,
-    MOST_OFFERS,
     CannotCompare,
     Carried,
     Comparison,
     Month,
     Offer,
+    check_offers,
     clauses_of_items,
 )
 from tenants.models import Contract, Tenant
@@ -154,9 +154,11 @@ def _call(record: CallRecord) -> Call:
 
 
 def try_prospect(prospect: Prospect, offers: Sequence[Offer]) -> Comparison:
-    """Compare contracts over a prospect's calendar months, from the first call to the last. Raises CannotCompare."""
-    if not 1 <= len(offers) <= MOST_OFFERS:
-        raise CannotCompare("wrong_offers", _("Choose 1 to %(most)d contracts.") % {"most": MOST_OFFERS})
+    """Compare contracts over a prospect's calendar months, from the first call to the last.
+
+    Raises CannotCompare for no calls, too many months, and contracts that are none, named twice or of another currency.
+    """
+    check_offers(offers, prospect.currency)
     by_month: dict[Period, list[Call]] = {}
     for call in prospect.calls:
         by_month.setdefault(period_containing(local_day(prospect.zone, call.started_at), 1), []).append(call)

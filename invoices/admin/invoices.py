@@ -27,6 +27,7 @@ from invoices.issuing import stored_pdf
 from invoices.links import page_link
 from invoices.models import CreditNote, Invoice, Receivable, TaxInvoice
 from invoices.preview_page import preview_page
+from invoices.prospect_page import prospect_page
 from invoices.rendering import render_pdf
 from invoices.rendering.document import Document
 from invoices.tasks import draft_contract_month
@@ -128,6 +129,7 @@ class InvoiceAdmin(ReviewPages):
             path("guide/", view(self.guide_view), name="invoices_invoice_guide"),
             path("<int:pk>/pdf/", view(self.pdf_view), name="invoices_invoice_pdf"),
             path("preview/<int:version>/", view(self.preview_view), name="invoices_preview"),
+            path("prospect/", view(self.prospect_view), name="invoices_prospect"),
             path("what-if/<int:contract>/", view(self.what_if_view), name="invoices_what_if"),
         ]
         return own + super().get_urls()
@@ -141,6 +143,11 @@ class InvoiceAdmin(ReviewPages):
     def what_if_view(self, request: HttpRequest, contract: int) -> HttpResponse:
         """Show what a contract's months would have cost under others."""
         return comparison_page(request, contract)
+
+    @permitted("tenants.view_contract")
+    def prospect_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what somebody without history would pay under model contracts."""
+        return prospect_page(request)
 
     @permitted("invoices.view_invoice", "tenants.view_tenant", "tenants.view_contract", "usage.view_call")
     def find_view(self, request: HttpRequest) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
+from unfold.decorators import action as list_button
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from billing.admin import KeptAdmin
@@ -96,6 +97,7 @@ class ContractAdmin(KeptAdmin):
     search_fields = ("code", "name_zh", "name_en", "tenant__name_zh", "tenant__name_en")
     autocomplete_fields = ("tenant",)
     inlines = (VersionInline,)
+    actions_list = ("to_prospect",)
     readonly_fields = ("ends_on", "frozen_until")
     change_form_before_template = "admin/tenants/_contract_links.html"
     fieldsets = (
@@ -121,6 +123,12 @@ class ContractAdmin(KeptAdmin):
         view = self.admin_site.admin_view(self.holdings_view)
         own = [path("<int:pk>/holdings/", view, name="tenants_contract_holdings")]
         return own + cast("list[URLPattern]", super().get_urls())
+
+    @list_button(description=_("Try contracts for a prospect"), url_path="to-prospect")  # type: ignore[untyped-decorator]
+    @permitted("view")
+    def to_prospect(self, request: HttpRequest) -> HttpResponse:
+        """Lead to what somebody without history would pay."""
+        return HttpResponseRedirect(reverse("admin:invoices_prospect"))
 
     @permitted("view", post=PERMISSIONS)
     def holdings_view(self, request: HttpRequest, pk: int) -> HttpResponse:

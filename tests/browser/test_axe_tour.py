@@ -16,7 +16,7 @@ from tests.conftest import call_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OWN = (
-    "index", "own_settings", "invoices_invoice_find", "invoices_invoice_guide", "invoices_invoice_review", "invoices_tableexport_add",
+    "index", "own_settings", "invoices_invoice_find", "invoices_invoice_guide", "invoices_prospect", "invoices_invoice_review", "invoices_tableexport_add",
     "invoices_payment_add", "invoices_closerun_start", "invoices_trailanchor_verify",
 )  # fmt: skip
 

@@ -72,6 +72,8 @@ def _compared(options: dict[str, Any]) -> Comparison:
         profile = Profile(options["calls_per_day"], lengths, options["peak_share"], modules)
         calls = calls_of_profile(profile, period_containing(datetime.now(UTC).date(), 1), zone)
     offers = [catalogue_offer(code) for code in options["codes"]] or catalogue_offers(options["currency"])[:MOST_OFFERS]
+    if len(offers) > MOST_OFFERS:
+        raise CommandError(f"At most {MOST_OFFERS} contracts can be compared.")
     return try_prospect(Prospect(zone, options["currency"], calls, options["seats"], modules), offers)
 
 

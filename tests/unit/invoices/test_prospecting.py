@@ -120,6 +120,19 @@ def test_what_cannot_be_read_or_is_too_much_is_refused(monkeypatch: pytest.Monke
             calls_of_profile(profiled(**wrong), NOVEMBER, ZONE)
     with pytest.raises(CannotCompare):
         try_prospect(Prospect(ZONE, "CNY", ()), [offer("even", TALK)])
+    told = Prospect(ZONE, "CNY", calls_of_csv(HEADER + LINE % (1, 8, 8, 8)))
+    for wrong_offers in ([], [offer("even", TALK)] * 2, [offer("even", TALK, currency="USD")]):
+        with pytest.raises(CannotCompare):
+            try_prospect(told, wrong_offers)
+
+
+def test_the_cheapest_are_kept_and_those_without_a_price_come_last() -> None:
+    told = Prospect(ZONE, "CNY", calls_of_csv(HEADER + LINE % (1, 8, 8, 8)))
+    inbound = offer("inbound", TALK | {"select": {"direction": "inbound"}})
+    offers = [inbound, offer("dear", TALK | {"price": "1"}), offer("cheap", TALK)]
+    compared = try_prospect(told, offers)
+    assert [each.code for each in compared.of_cheapest(2).offers] == ["cheap", "dear"]
+    assert [each.code for each in compared.of_cheapest(9).offers] == ["cheap", "dear", "inbound"]
 
 
 def test_the_command_prints_the_recommendation_or_why_it_cannot(tmp_path: Path) -> None:
