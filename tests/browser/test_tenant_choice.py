@@ -23,6 +23,7 @@ def test_a_tenant_is_chosen_by_typing_a_part_of_its_code(
     admin_page.goto(f"{live_server.url}{reverse('admin:usage_calllisting_changelist')}")
     admin_page.focus(".ask-tenant .select2-selection")
     admin_page.keyboard.press("Enter")
+    admin_page.wait_for_selector(".select2-search__field:focus")  # a key before that goes nowhere
     admin_page.keyboard.type("anoth")
     admin_page.wait_for_selector(".select2-results__option--highlighted")
     admin_page.wait_for_function("document.querySelectorAll('.select2-results__option').length === 1")
