@@ -8,7 +8,7 @@ band at the price of the cheapest. Allowances, tiers, commitments and what is ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -23,10 +23,13 @@ from billing.rating.terms import (
     Elapsed,
     Graduated,
     Matrix,
+    ModuleClause,
+    Name,
     OneOffClause,
     PackageClause,
     PerUnit,
     Price,
+    SeatClause,
     Volume,
 )
 from billing.rating.totals import Pairs, Row, Totals
@@ -323,7 +326,7 @@ def _unknown(compared: Comparison, best: Offer | None) -> Iterator[str]:
         elif clauses := compared.not_told(offer):
             yield _(
                 "%(name)s is not ranked: it charges for %(items)s, and how many would be held is not told; its figures leave them out."
-            ) % {"name": named(offer), "items": ", ".join(getattr(each.name, language_of_names()) for each in clauses)}
+            ) % {"name": named(offer), "items": ", ".join(names_of_items(clauses).values())}
     if best is not None and best.agreement is not None:
         yield from _not_of_calls(best.agreement)
     if len(compared.months) < 3:
@@ -341,9 +344,16 @@ def _not_of_calls(agreement: Agreement) -> Iterator[str]:
 
 def named(offer: Offer) -> str:
     """Give an offer's name in the active language."""
-    return str(getattr(offer.name, language_of_names()))
+    return _read(offer.name)
 
 
-def language_of_names() -> str:
-    """Say in which of the two languages of contracts' names the reader reads: zh or en."""
-    return "zh" if (get_language() or "").startswith("zh") else "en"
+def names_of_items(clauses: Iterable[SeatClause | ModuleClause]) -> dict[str, str]:
+    """Give the name of each item in the active language, as the first clause that charges for it calls it."""
+    names: dict[str, str] = {}
+    for clause in clauses:
+        names.setdefault(clause.item, _read(clause.name))
+    return names
+
+
+def _read(name: Name) -> str:
+    return name.zh if (get_language() or "").startswith("zh") else name.en

@@ -7,7 +7,7 @@ year is judged within the comparison; what it grants and what is reached is carr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -109,10 +109,8 @@ class Comparison:
 
     def not_told(self, offer: Offer) -> list[SeatClause | ModuleClause]:
         """List what an offer charges for by the piece when nobody told how many there would be: it looks free."""
-        if offer.agreement is None:
-            return []
         held = {each.item for month in self._with(offer) for each in month.priced[offer.code].totals.subscriptions}
-        return [clause for clause in clauses_of_items(offer.agreement) if clause.item not in held]
+        return [clause for clause in clauses_of_items([offer]) if clause.item not in held]
 
     def ranked(self) -> list[Offer]:
         """List the offers that have a price for everything, and of which all is told, the cheapest first.
@@ -122,21 +120,25 @@ class Comparison:
         known = (offer for offer in self.offers if self.is_whole(offer) and not self.not_told(offer))
         return sorted(known, key=self.net)
 
+    def in_order(self) -> list[Offer]:
+        """List the offers as a reader wants them: the cheapest first, those that cannot be ranked behind."""
+        ranked = self.ranked()
+        return [*ranked, *(each for each in self.offers if each not in ranked)]
+
     def of_cheapest(self, most: int) -> Comparison:
         """Keep the cheapest offers; of those that cannot be ranked only as many as there is room for."""
-        ranked = self.ranked()
-        kept = [*ranked, *(each for each in self.offers if each not in ranked)][:most]
-        return replace(self, offers=tuple(kept))
+        return replace(self, offers=tuple(self.in_order()[:most]))
 
     def _with(self, offer: Offer) -> list[Month]:
         return [month for month in self.months if offer.code in month.priced]
 
 
-def clauses_of_items(agreement: Agreement) -> list[SeatClause | ModuleClause]:
+def clauses_of_items(offers: Iterable[Offer]) -> list[SeatClause | ModuleClause]:
     """List the clauses that charge for how many of an item are held: seats that no calls measure, modules by the month."""
     return [
         clause
-        for clause in agreement.clauses
+        for offer in offers
+        for clause in (offer.agreement.clauses if offer.agreement else ())
         if (isinstance(clause, SeatClause) and clause.measure is None)
         or (isinstance(clause, ModuleClause) and clause.price != PerUnit(Decimal(0)))
     ]

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from billing.errors import Refused
-from invoices.advising import advise, language_of_names, named, spread
+from invoices.advising import advise, named, names_of_items, spread
 from invoices.comparing import (
     MOST_MONTHS,
     MOST_OFFERS,
@@ -74,11 +74,8 @@ def _offered(request: HttpRequest, contract: Contract) -> list[Offer]:
 
 def _items(request: HttpRequest, offered: list[Offer]) -> list[tuple[str, str, str]]:
     """List what the offers charge for by the piece: its field, its name, and how many were told."""
-    named_items: dict[str, str] = {}
-    for offer in offered:
-        for clause in clauses_of_items(offer.agreement) if offer.agreement else []:
-            named_items.setdefault(clause.item, getattr(clause.name, language_of_names()))
-    return [(f"{HELD}{item}", name, request.GET.get(f"{HELD}{item}", "")) for item, name in named_items.items()]
+    names = names_of_items(clauses_of_items(offered))
+    return [(f"{HELD}{item}", name, request.GET.get(f"{HELD}{item}", "")) for item, name in names.items()]
 
 
 def _held(request: HttpRequest) -> Held:
@@ -111,8 +108,7 @@ def _compared(contract: Contract, months: Any, offered: list[Offer], chosen: lis
 
 def shown(compared: Comparison) -> dict[str, Any]:
     """Give what the template shows of a comparison: the recommendation, bars, months, and what would be otherwise."""
-    advice, order = advise(compared), compared.ranked()
-    order += [each for each in compared.offers if each not in order]
+    advice, order = advise(compared), compared.in_order()
     most = max((compared.net(each) for each in order), default=Decimal(0)) or Decimal(1)
     return {
         "advice": advice,

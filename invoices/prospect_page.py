@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +19,7 @@ from billing.errors import Refused
 from billing.periods import period_containing
 from billing.rating.calls import Call
 from billing.rating.terms import ModuleClause
-from invoices.advising import language_of_names, named
+from invoices.advising import named, names_of_items
 from invoices.comparing import MOST_OFFERS, CannotCompare, Comparison, Offer, catalogue_offers, clauses_of_items
 from invoices.comparison_page import shown
 from invoices.prospecting import MOST_A_DAY, Profile, Prospect, calls_of_csv, calls_of_profile, try_prospect
@@ -61,13 +60,8 @@ class ProspectForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offers = [offer for currency, _name in CURRENCIES for offer in catalogue_offers(currency)]
-        modules = {
-            clause.item: getattr(clause.name, language_of_names())
-            for offer in self.offers
-            for clause in (clauses_of_items(offer.agreement) if offer.agreement else [])
-            if isinstance(clause, ModuleClause)
-        }
-        self.fields["modules"].choices = list(modules.items())  # type: ignore[attr-defined]
+        modules = (each for each in clauses_of_items(self.offers) if isinstance(each, ModuleClause))
+        self.fields["modules"].choices = list(names_of_items(modules).items())  # type: ignore[attr-defined]
         self.fields["contracts"].choices = [(each.code, named(each)) for each in self.offers]  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.label = capfirst(str(field.label))
@@ -136,6 +130,6 @@ def _compared(told: dict[str, Any], offers: list[Offer]) -> Comparison:
 def _calls(told: dict[str, Any], modules: tuple[str, ...]) -> tuple[Call, ...]:
     if told["table"]:
         return calls_of_csv(told["table"].read())
-    peak = Fraction(Decimal(told["peak"] or 0)) / 100
+    peak = Fraction(told["peak"] or 0, 100)
     month = period_containing(datetime.now(UTC).astimezone(ZoneInfo(told["zone"])).date(), 1)
     return calls_of_profile(Profile(told["calls_per_day"], told["lengths"], peak, modules), month, told["zone"])

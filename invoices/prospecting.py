@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from billing.errors import Refused
 from billing.periods import Period, period_containing
-from billing.rating import Agreement, terms_from_versions
+from billing.rating import terms_from_versions
 from billing.rating.calls import Call, local_day
 from billing.rating.recount import count
 from billing.rating.terms import SeatClause
@@ -173,7 +173,7 @@ def try_prospect(prospect: Prospect, offers: Sequence[Offer]) -> Comparison:
                 raise CannotCompare("wrong_offers", _("A prospect has no contract of its own."))
             versions = [("1", months[0].starts_on, offer.agreement)]
             terms = terms_from_versions(month, prospect.zone, versions, ends_on=months[-1].ends_on)
-            totals = count(terms, calls, Totals(subscriptions=_held(prospect, offer.agreement)))
+            totals = count(terms, calls, Totals(subscriptions=_held(prospect, offer)))
             priced[offer.code], carried[offer.code] = carried[offer.code].rate(offer, terms, totals)
         answered, talk_ms = sum(call.answered for call in calls), sum(call.talk_ms for call in calls)
         compared.append(Month(month, len(calls), answered, talk_ms, priced))
@@ -192,10 +192,10 @@ def _without_gaps(months: list[Period]) -> list[Period]:
     return found
 
 
-def _held(prospect: Prospect, agreement: Agreement) -> tuple[Subscription, ...]:
+def _held(prospect: Prospect, offer: Offer) -> tuple[Subscription, ...]:
     """Hold the seats under every item of seats the contract has, and one of each module that the prospect wants."""
     held = {
         clause.item: prospect.seats if isinstance(clause, SeatClause) else int(clause.item in prospect.modules)
-        for clause in clauses_of_items(agreement)
+        for clause in clauses_of_items([offer])
     }
     return tuple(Subscription(item, (Change(date.min, Decimal(number)),)) for item, number in held.items())

@@ -64,7 +64,7 @@ def test_the_fit_report_is_led_to_from_the_invoice_and_fits(
     for each in told:
         assert each in text
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if folder := os.environ.get("HUADAN_TEST_PICTURES"):
+    if folder := os.environ.get("HUADAN_PICTURES"):
         page.screenshot(path=Path(folder) / f"fit-{language}-{width}.png", full_page=True)
         mail = render_mail(invoice.document, link=page_link(invoice), fit_link=fit_link(invoice), language=language)
         page.set_content(mail.html)

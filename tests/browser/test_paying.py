@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ from invoices.models import BankFile, Payment
 from invoices.paying import record_payment, set_off
 from invoices.refunding import request_refund
 from invoices.writing_off import request_write_off
+from tests.browser.pictures import looked_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CSV = "Date,Amount,Payer,Description,Reference\n2026-11-20,70,Northern Express,October,20261120000017\n2026-11-20,5,someone,interest,\n"
@@ -40,11 +40,8 @@ def test_the_money_pages_fit(
         "refund/", f"refund/tenant/{favour.tenant_id}/", f"refund/{refund.pk}/change/", *PLACES,
     ):  # fmt: skip
         admin_page.goto(f"{live_server.url}/admin/invoices/{place.format(tenant=asked.invoice.tenant_id)}")
-        if folder := os.environ.get("HUADAN_TEST_PICTURES"):
-            shot = Path(folder) / f"{place.strip('/').replace('/', '-').split('?')[0]}-{language}-{width}.png"
-            admin_page.screenshot(path=shot, full_page=True)
-        wide = admin_page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{place} is {wide} px wide"
+        name = place.strip("/").replace("/", "-").split("?")[0]
+        looked_at(admin_page, f"{name}-{language}-{width}")
 
 
 PLACES = ("receivable/", "receivable/statement/{tenant}/", "tableexport/", "tableexport/add/")

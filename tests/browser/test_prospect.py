@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tenants.catalogue import entries
+from tests.browser.pictures import looked_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PICTURES = os.environ.get("HUADAN_PICTURES")  # a folder to look at the pages afterwards
 HEADER = "call_id,direction,started_at,answered_at,ended_at\n"
 CALL = "{0},outbound,2026-10-03T10:00:00+08:00,2026-10-03T10:00:00+08:00,2026-10-03T10:02:00+08:00\n"
 PAGE = "/admin/invoices/invoice/prospect/"
@@ -31,10 +30,7 @@ def test_a_profile_is_compared(admin_page: Any, live_server: Any, language: str,
     admin_page.click("form button.ed-main")
     assert admin_page.locator("#advice li").count() > 2
     assert admin_page.locator(".desk-bars tbody tr").count() == 2
-    if PICTURES:
-        admin_page.screenshot(path=str(Path(PICTURES) / f"prospect-{language}-{width}.png"), full_page=True)
-    sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert admin_page.evaluate(sideways) <= 0
+    looked_at(admin_page, f"prospect-{language}-{width}")
 
 
 def test_a_table_is_compared_on_all_contracts_and_its_wrong_lines_are_named(

@@ -27,7 +27,7 @@ def invoice(contract: Any, post: Any) -> Invoice:
 
 
 def shoot(page: Any, name: str) -> None:
-    if folder := os.environ.get("HUADAN_TEST_PICTURES"):
+    if folder := os.environ.get("HUADAN_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from billing.periods import period_containing
 from invoices.drafting import draft_month
 from invoices.tax_invoices import ask_for, record_tax_invoice
+from tests.browser.pictures import looked_at
 from tests.conftest import NOW, call_of, issue_by_two
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +35,4 @@ def test_the_pages_fit(
     }  # fmt: skip
     for name, place in places.items():
         admin_page.goto(f"{live_server.url}/admin/{place}")
-        if folder := os.environ.get("HUADAN_TEST_PICTURES"):
-            admin_page.screenshot(path=Path(folder) / f"{name}-{language}-{width}.png", full_page=True)
-        wide = admin_page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{place} is {wide} px wide"
+        looked_at(admin_page, f"{name}-{language}-{width}")

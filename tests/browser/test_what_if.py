@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tenants.models import Contract
+from tests.browser.pictures import looked_at
 from tests.verbs.test_comparing import AUGUST, OCTOBER, SEPTEMBER, deliver, talks
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PICTURES = os.environ.get("HUADAN_PICTURES")  # a folder to look at the pages afterwards
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -33,10 +31,7 @@ def test_contracts_are_chosen_and_compared(
     admin_page.click("form button.ed-main")
     assert admin_page.locator("#advice li").count() > 3
     assert admin_page.locator(".desk-bars tbody tr").count() == 4
-    if PICTURES:
-        admin_page.screenshot(path=str(Path(PICTURES) / f"what-if-{language}-{width}.png"), full_page=True)
-    sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert admin_page.evaluate(sideways) <= 0  # the table scrolls in its own box
+    looked_at(admin_page, f"what-if-{language}-{width}")  # the table scrolls in its own box
 
 
 def test_seats_are_told_and_then_ranked(admin_page: Any, live_server: Any, contract: Contract) -> None:

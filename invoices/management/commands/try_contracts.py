@@ -78,8 +78,7 @@ def _compared(options: dict[str, Any]) -> Comparison:
 
 
 def _lines(compared: Comparison) -> list[str]:
-    advice, order = advise(compared), compared.ranked()
-    order += [each for each in compared.offers if each not in order]
+    advice, order = advise(compared), compared.in_order()
     figures = [
         (f"{compared.net(each):,}", [f"{amount:,}" for amount in spread(compared, each)], each) for each in order
     ]
